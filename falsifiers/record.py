@@ -1,0 +1,115 @@
+"""A run record says what the log and the files say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from falsifiable import Corpus, Model, NotApplicable, Run, Tokenizer, Verdict, falsifier
+
+
+@falsifier("record.agrees-with-log")
+def agrees_with_log(run: Run) -> Verdict:
+    """Every metric in run.yaml is the number that metrics.jsonl holds at the step it names, and the log is untouched.
+
+    `val_loss` and `train_loss` are those of the last step, never the best one; `init_val_loss` is the fine-tune's step 0,
+    and a name that begins with `pretrain_` is of that phase.
+    """
+    if not run.metrics:
+        return Verdict.inconclusive(f"{run.path}: records no metric")
+    faults = [*_log_faults(run), *(said for name in run.metrics if (said := _metric_fault(run, name)))]
+    return Verdict.of(
+        not faults,
+        found="; ".join(faults) + ". The number was typed by hand, or the log is of another run",
+        examined=(len(run.metrics), "metrics"),
+        disagreements=len(faults),
+    )
+
+
+def _log_faults(run: Run) -> Iterator[str]:
+    """Files beside the record whose bytes are not those it names."""
+    for role in ("metrics", "step_zero"):
+        recorded = run.artifacts.get(role)
+        if recorded is None:
+            yield f"run.yaml names no artifact {role}, so its log can be exchanged"
+            continue
+        found = run.found_digest(role) or "absent"
+        if found != recorded.sha256:
+            yield f"{recorded.path}: sha256 {found[:12]}, run.yaml recorded {recorded.sha256[:12]}; it was edited since"
+
+
+def _metric_fault(run: Run, name: str) -> str:
+    recorded = run.metrics[name]
+    phase, column = _place_in_log(name)
+    logged = {row.get("step"): row[column] for row in run.rows if row.get("phase") == phase and column in row}
+    if not logged:
+        return f"run.yaml: {name} is {recorded.value}, metrics.jsonl has no {column} in phase {phase}"
+    wanted = 0 if name.startswith("init_") else max(logged)
+    if recorded.step != wanted:
+        return f"run.yaml: {name} is of step {recorded.step}, expected step {wanted}: the final value, not a better one"
+    if logged.get(recorded.step) != recorded.value:
+        return f"run.yaml: {name} is {recorded.value} at step {recorded.step}, metrics.jsonl says {logged.get(recorded.step)}"
+    return ""
+
+
+def _place_in_log(name: str) -> tuple[str, str]:
+    """Phase and column of metrics.jsonl that hold the metric ``name``."""
+    for prefix, phase in (("pretrain_", "pretrain"), ("init_", "finetune")):
+        if name.startswith(prefix):
+            return phase, name.removeprefix(prefix)
+    return "finetune", "loss" if name == "train_loss" else name
+
+
+@agrees_with_log.counterexample
+def a_metric_typed_by_hand(run: Run) -> Run:
+    """A first metric a thousandth lower than the log says."""
+    name, recorded = next(iter(run.metrics.items()))
+    return run.with_metric(name, recorded.value - 1e-3, recorded.step)
+
+
+@agrees_with_log.counterexample
+def a_log_improved(run: Run) -> Run:
+    """A log whose every validation loss was lowered."""
+    if not run.series("val_loss"):
+        raise NotApplicable("the log holds no val_loss")
+    return run.with_series("val_loss", lambda series: [(step, value - 0.1) for step, value in series])
+
+
+@agrees_with_log.counterexample
+def a_log_of_other_bytes(run: Run) -> Run:
+    """A record that names other bytes for its log."""
+    if "metrics" not in run.artifacts:
+        raise NotApplicable("the record names no log")
+    return run.with_field("artifacts.metrics.sha256", "0" * 64)
+
+
+@falsifier("record.names-these-bytes")
+def names_these_bytes(
+    run: Run, model: Model | None = None, tokenizer: Tokenizer | None = None, corpus: Corpus | None = None
+) -> Verdict:
+    """The file bound here is the one that the run recorded when it wrote it, to the last bit."""
+    bound = [one for one in (model, tokenizer, corpus) if one is not None]
+    unknown = [one for one in bound if not run.has_digest(one.digest)]
+    found = ""
+    if unknown:
+        roles = {role: one.sha256[:12] for role, one in run.artifacts.items()}
+        found = (
+            f"{unknown[0].path} has sha256 {unknown[0].digest[:12]}, which run.yaml does not name "
+            f"({', '.join(f'{role}: {digest}' for role, digest in roles.items())}); it was changed after the run, or is of another"
+        )
+    return Verdict.of(not found, found=found, examined=(len(bound), "artifacts"), unknown_artifacts=len(unknown))
+
+
+@names_these_bytes.counterexample
+def changed_after_the_run(
+    run: Run, model: Model | None = None, tokenizer: Tokenizer | None = None, corpus: Corpus | None = None
+) -> dict[str, Any]:
+    """The bound file with something added to it."""
+    if model is not None:
+        return {"model": model.with_metadata({"general.description": "edited"})}
+    if tokenizer is not None:
+        return {"tokenizer": tokenizer.with_tokens(tokenizer.size + 1)}
+    if corpus is not None and corpus.splits:
+        split = next(iter(corpus.splits))
+        return {"corpus": corpus.without_file(split, corpus.splits[split].files[0].path)}
+    raise NotApplicable("nothing is bound beside the run")

@@ -1,0 +1,209 @@
+"""The tokenizer and the embedding belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from falsifiable import Model, NotApplicable, Tokenizer, Verdict, falsifier
+
+_UNUSED = 5  # tokenizer.ggml.token_type of a row that stands for no token (GGUF specification)
+_SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id")
+
+
+@falsifier("vocabulary.fits-model")
+def fits_model(
+    tokenizer: Tokenizer | None, model: Model, *, bound: Literal["at-most", "exactly"] = "at-most"
+) -> Verdict:
+    """Every id the tokenizer can emit has an embedding row. Where no tokenizer is named, it is the model's own.
+
+    Args:
+        bound: ``at-most`` accepts reserved rows above the tokenizer, as published checkpoints have them (Qwen2.5: 151,665
+            tokens, 151,936 rows); ``exactly`` is what training from scratch demands.
+    """
+    tokenizer = tokenizer or model.tokenizer
+    emitted, rows = tokenizer.size if tokenizer is not None else 0, model.embedding_rows
+    if tokenizer is None or not rows or not emitted:
+        return Verdict.inconclusive(f"{model.path}: {emitted} tokens and {rows or 'no'} embedding rows; nothing to compare")
+    fits = emitted == rows if bound == "exactly" else emitted <= rows
+    if emitted > rows:
+        said = f"token id {rows} ({tokenizer.tokens[rows]!r}) and above have no row: lookups read outside the embedding"
+    else:
+        said = f"{rows - emitted} rows belong to no token, expected none"
+    return Verdict.of(
+        fits,
+        found=f"the tokenizer has {emitted} tokens, the embedding {rows} rows; {said}",
+        examined=(emitted, "tokens"),
+        tokenizer_size=emitted,
+        embedding_rows=rows,
+        reserved_rows=rows - emitted,
+    )
+
+
+@fits_model.counterexample
+def one_token_too_many(tokenizer: Tokenizer | None, model: Model) -> tuple[Tokenizer, Model]:
+    """A tokenizer with one token more than the embedding has rows."""
+    own = tokenizer or model.tokenizer
+    if own is None or not model.embedding_rows:
+        raise NotApplicable("there is no tokenizer, or no embedding")
+    return own.with_tokens(model.embedding_rows + 1), model
+
+
+def special_ids(model: Model) -> Iterator[tuple[str, int]]:
+    """Every special token id that the files name, with the key or field that names it."""
+    for key, value in model.metadata.items():
+        if key.endswith("_token_id"):
+            for one in value if isinstance(value, (list, tuple)) else (value,):
+                if isinstance(one, int) and not isinstance(one, bool):
+                    yield key, one
+    if model.tokenizer is not None:
+        for name in _SPECIAL:
+            one = getattr(model.tokenizer, name)
+            if one is not None:
+                yield f"{model.tokenizer.path.name}: {name}", one
+
+
+@falsifier("vocabulary.special-ids-inside")
+def special_ids_inside(model: Model) -> Verdict:
+    """Every begin, end, padding and unknown id that the files name is a token and has an embedding row.
+
+    Looks at config.json, generation_config.json, the GGUF keys and the tokenizer itself.
+    """
+    rows = model.embedding_rows
+    if not rows:
+        return Verdict.inconclusive(f"{model.path}: has no embedding to look up ids in")
+    tokens = model.tokenizer.size if model.tokenizer is not None and model.tokenizer.size else rows
+    named = list(special_ids(model))
+    outside = [(where, one) for where, one in named if not 0 <= one < min(rows, tokens)]
+    found = ""
+    if outside:
+        where, one = outside[0]
+        found = (
+            f"{where} is {one}, expected 0 to {min(rows, tokens) - 1} ({tokens} tokens, {rows} embedding rows); "
+            "the id is of another tokenizer, and generation never stops or reads outside the table"
+        )
+    return Verdict.of(not outside, found=found, examined=(len(named), "ids"), ids_outside=len(outside))
+
+
+@special_ids_inside.counterexample
+def an_end_of_sequence_outside(model: Model) -> Model:
+    """The end-of-sequence id of a larger tokenizer."""
+    rows = model.embedding_rows or 0
+    for key in ("tokenizer.ggml.eos_token_id", "eos_token_id"):
+        if key in model.metadata:
+            return model.with_metadata({key: rows})
+    if model.tokenizer is None:
+        raise NotApplicable("the files name no special id and hold no tokenizer")
+    return model.with_tokenizer(model.tokenizer.with_eos_token_id(rows))
+
+
+@falsifier("vocabulary.embedded-complete")
+def embedded_complete(model: Model) -> Verdict:
+    """The tokenizer that travels with the model is whole: tokens, merges, types, kind, begin and end ids.
+
+    llama.cpp refuses a file without tokens or without their kind, and loads one without merges' split rule, begin or end
+    id in silence.
+    """
+    tokenizer = model.tokenizer
+    if tokenizer is None or not tokenizer.size:
+        absent = "no tokenizer" if tokenizer is None else "an empty token list"
+        found = f"{model.path.name} holds {absent}; the exporter left it out, and llama.cpp cannot load the file"
+        return Verdict.of(False, found=found, examined=(1, "tokenizers"), tokens=0)
+    faults = list(_incomplete(model, tokenizer))
+    return Verdict.of(
+        not faults,
+        found="; ".join(faults) + ". The exporter wrote a part of the tokenizer only",
+        examined=(tokenizer.size, "tokens"),
+        tokens=tokenizer.size,
+        merges=len(tokenizer.merges),
+    )
+
+
+def _incomplete(model: Model, tokenizer: Tokenizer) -> Iterator[str]:
+    embedded = model.format == "gguf"
+    if not tokenizer.type:
+        yield "tokenizer.ggml.model is absent, expected its kind (gpt2 for byte-level BPE)"
+    if tokenizer.type == "BPE" and not len(tokenizer.merges):
+        yield "tokenizer.ggml.merges is empty, expected the merges of a BPE tokenizer: text falls apart into bytes"
+    if embedded and tokenizer.type == "BPE" and tokenizer.pre is None:
+        yield "tokenizer.ggml.pre is absent: llama.cpp splits text by a default of its own, in silence"
+    types = tokenizer.token_types
+    if embedded and types is not None and len(types) != tokenizer.size:
+        yield f"tokenizer.ggml.token_type has {len(types)} entries for {tokenizer.size} tokens"
+    if embedded and tokenizer.eos_token_id is None:
+        yield "tokenizer.ggml.eos_token_id is absent: generation does not know where to stop"
+    if embedded and tokenizer.bos_token_id is None and model.metadata.get("tokenizer.ggml.add_bos_token") is not False:
+        yield "tokenizer.ggml.bos_token_id is absent, and add_bos_token does not say that none is wanted"
+
+
+@embedded_complete.counterexample
+def no_tokens(model: Model) -> Model:
+    """A model whose token list was left out."""
+    return model.with_tokenizer(None if model.tokenizer is None else model.tokenizer.without_tokens())
+
+
+@embedded_complete.counterexample
+def no_merges(model: Model) -> Model:
+    """A BPE tokenizer without its merges."""
+    if model.tokenizer is None or model.tokenizer.type != "BPE":
+        raise NotApplicable("only a BPE tokenizer has merges")
+    return model.with_tokenizer(model.tokenizer.without_merges())
+
+
+@falsifier("vocabulary.embedded-equals-original")
+def embedded_equals_original(model: Model, tokenizer: Tokenizer) -> Verdict:
+    """The tokenizer inside the model is the original one: every id means the same token, every merge stands in its place.
+
+    Entries above the original must be padding that nobody emits.
+    """
+    embedded = model.tokenizer
+    if embedded is None or not embedded.size:
+        found = f"{model.path.name} holds no token; expected the {tokenizer.size} of {tokenizer.path.name}"
+        return Verdict.of(False, found=found, examined=(tokenizer.size, "tokens"), tokens_differing=tokenizer.size)
+    ours, theirs = list(tokenizer.tokens), list(embedded.tokens)
+    different = [i for i, token in enumerate(ours) if i >= len(theirs) or theirs[i] != token]
+    emitted_padding = _emitted_padding(embedded, theirs, ours)
+    merges, original_merges = list(embedded.merges), list(tokenizer.merges)
+    found = ""
+    if different:
+        i = different[0]
+        at = repr(theirs[i]) if i < len(theirs) else "absent"
+        found = (
+            f"id {i} is {at} in {model.path.name} and {ours[i]!r} in {tokenizer.path.name} ({len(different)} ids differ); "
+            "an id was left out and shifted the rest, or this is another tokenizer"
+        )
+    elif emitted_padding is not None:
+        found = f"id {emitted_padding} is {theirs[emitted_padding]!r}: above the original, yet marked as a token one can emit"
+    elif merges != original_merges:
+        at = next((i for i, pair in enumerate(merges) if original_merges[i : i + 1] != [pair]), len(merges))
+        found = f"merge {at} differs: {merges[at : at + 1]} here, {original_merges[at : at + 1]} in the original"
+    return Verdict.of(
+        not found, found=found, examined=(len(ours), "tokens"), tokens_differing=len(different),
+        padding=max(0, len(theirs) - len(ours)),
+    )  # fmt: skip
+
+
+def _emitted_padding(embedded: Tokenizer, theirs: list[str], ours: list[str]) -> int | None:
+    """The first id above the original that could be emitted: marked as used, or a second entry for a known token."""
+    types, known = embedded.token_types, set(ours)
+    for i in range(len(ours), len(theirs)):
+        if theirs[i] in known or (types is not None and i < len(types) and types[i] != _UNUSED):
+            return i
+    return None
+
+
+@embedded_equals_original.counterexample
+def two_tokens_exchanged(model: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
+    """An embedded list in which one id means another token."""
+    if model.tokenizer is None or tokenizer.size < 2:
+        raise NotApplicable("the model holds no tokenizer")
+    other = tokenizer.tokens[tokenizer.size - 2]
+    return model.with_tokenizer(model.tokenizer.with_token(tokenizer.size - 1, other)), tokenizer
+
+
+@embedded_equals_original.counterexample
+def merges_left_out(model: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
+    """An embedded tokenizer without merges."""
+    if model.tokenizer is None or not len(tokenizer.merges):
+        raise NotApplicable("there are no merges to leave out")
+    return model.with_tokenizer(model.tokenizer.without_merges()), tokenizer

@@ -1,0 +1,52 @@
+"""Falsifiable: contracts that put claims about machine-learning models to the test.
+
+Whoever writes a falsifier needs ``falsifier``, ``Verdict`` and the artifact classes; whoever validates from a program
+needs ``validate`` and the ``open_*`` functions. The latter are imported when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from falsifiable.contracts.model import Criterion as Criterion
+from falsifiable.contracts.model import Scalar as Scalar
+
+# Imported here and not late: the module of the same name would otherwise shadow the decorator.
+from falsifiable.falsifier import Command as Command
+from falsifiable.falsifier import Corpus as Corpus
+from falsifiable.falsifier import Model as Model
+from falsifiable.falsifier import NotApplicable as NotApplicable
+from falsifiable.falsifier import Run as Run
+from falsifiable.falsifier import Tokenizer as Tokenizer
+from falsifiable.falsifier import Verdict as Verdict
+from falsifiable.falsifier import falsifier as falsifier
+
+if TYPE_CHECKING:
+    from falsifiable.artifacts import open_corpus as open_corpus
+    from falsifiable.artifacts import open_model as open_model
+    from falsifiable.artifacts import open_run as open_run
+    from falsifiable.artifacts import open_tokenizer as open_tokenizer
+    from falsifiable.validation import validate as validate
+
+__version__ = "0.1.0"
+
+_LATE = {
+    "open_corpus": "falsifiable.artifacts",
+    "open_model": "falsifiable.artifacts",
+    "open_run": "falsifiable.artifacts",
+    "open_tokenizer": "falsifiable.artifacts",
+    "validate": "falsifiable.validation",
+}
+
+__all__ = [
+    "Command", "Corpus", "Criterion", "Model", "NotApplicable", "Run", "Scalar", "Tokenizer", "Verdict", "falsifier",
+    "open_corpus", "open_model", "open_run", "open_tokenizer", "validate",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """The public object ``name``, imported from its room when first asked for."""
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module 'falsifiable' has no attribute {name!r}; it offers {', '.join(sorted(__all__))}")

@@ -1,0 +1,72 @@
+"""Artifacts: what a training run leaves behind, opened behind one interface whatever its format.
+
+Everything here is imported when first used; importing this package imports no reader and no numerical library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from falsifiable.artifacts.architecture import GGUF_ARCHITECTURES as GGUF_ARCHITECTURES
+    from falsifiable.artifacts.architecture import Architecture as Architecture
+    from falsifiable.artifacts.command import Command as Command
+    from falsifiable.artifacts.command import Completed as Completed
+    from falsifiable.artifacts.config import ModelConfig as ModelConfig
+    from falsifiable.artifacts.contents import KnownContent as KnownContent
+    from falsifiable.artifacts.corpus import Corpus as Corpus
+    from falsifiable.artifacts.corpus import open_corpus as open_corpus
+    from falsifiable.artifacts.errors import ArtifactError as ArtifactError
+    from falsifiable.artifacts.files import folder_digest as folder_digest
+    from falsifiable.artifacts.fingerprints import Fingerprint as Fingerprint
+    from falsifiable.artifacts.kinds import detect_kind as detect_kind
+    from falsifiable.artifacts.kinds import open_artifact as open_artifact
+    from falsifiable.artifacts.limits import DEFAULT_LIMITS as DEFAULT_LIMITS
+    from falsifiable.artifacts.limits import Limits as Limits
+    from falsifiable.artifacts.model import Model as Model
+    from falsifiable.artifacts.naming import stored_name as stored_name
+    from falsifiable.artifacts.opening import open_model as open_model
+    from falsifiable.artifacts.origin import OriginRecord as OriginRecord
+    from falsifiable.artifacts.origin import read_origin as read_origin
+    from falsifiable.artifacts.run import Run as Run
+    from falsifiable.artifacts.run import open_run as open_run
+    from falsifiable.artifacts.tensors import Tensor as Tensor
+    from falsifiable.artifacts.tensors import TensorInfo as TensorInfo
+    from falsifiable.artifacts.tokenizer import Tokenizer as Tokenizer
+    from falsifiable.artifacts.tokenizer import open_tokenizer as open_tokenizer
+
+_MODULES = {
+    "architecture": ("GGUF_ARCHITECTURES", "Architecture"),
+    "command": ("Command", "Completed"),
+    "config": ("ModelConfig",),
+    "contents": ("KnownContent",),
+    "corpus": ("Corpus", "open_corpus"),
+    "errors": ("ArtifactError",),
+    "files": ("folder_digest",),
+    "fingerprints": ("Fingerprint",),
+    "kinds": ("detect_kind", "open_artifact"),
+    "limits": ("DEFAULT_LIMITS", "Limits"),
+    "model": ("Model",),
+    "naming": ("stored_name",),
+    "opening": ("open_model",),
+    "origin": ("OriginRecord", "read_origin"),
+    "run": ("Run", "open_run"),
+    "tensors": ("Tensor", "TensorInfo"),
+    "tokenizer": ("Tokenizer", "open_tokenizer"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    """The public object ``name``, imported from its module."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it offers {', '.join(sorted(__all__))}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not."""
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,143 @@
+"""The shape of a model under canonical names, read from a Hugging Face config.json or from GGUF metadata.
+
+Nothing here has a default: a field that the file does not state is None, because a check must be able to see that
+``num_key_value_heads`` is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A model's declared shape; sizes are counts of elements, heads, layers or positions.
+
+    ``sources`` names, per field, the stored key that the value was read from. A field that is None although it has a
+    source was stored with a value of another type (a text where a number belongs).
+    """
+
+    vocab_size: int | None = None
+    hidden_size: int | None = None
+    num_hidden_layers: int | None = None
+    num_attention_heads: int | None = None
+    num_key_value_heads: int | None = None
+    head_dim: int | None = None
+    intermediate_size: int | None = None
+    max_position_embeddings: int | None = None
+    rope_theta: float | None = None
+    rms_norm_eps: float | None = None
+    tie_word_embeddings: bool | None = None
+    attention_bias: bool | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def derived_head_dim(self) -> int | None:
+        """``head_dim``, or ``hidden_size / num_attention_heads`` where only that is stated and it comes out even."""
+        if self.head_dim is not None:
+            return self.head_dim
+        if self.hidden_size is None or not self.num_attention_heads or self.hidden_size % self.num_attention_heads:
+            return None
+        return self.hidden_size // self.num_attention_heads
+
+
+CONFIG_FIELDS = tuple(one.name for one in fields(ModelConfig) if one.name != "sources")
+_FLOATS = frozenset({"rope_theta", "rms_norm_eps"})
+_BOOLEANS = frozenset({"tie_word_embeddings", "attention_bias"})
+
+# The first key is the usual one; the others are what GPT-2 and T5 style configs call the same thing.
+_HUGGINGFACE_KEYS: Mapping[str, tuple[str, ...]] = {
+    **{name: (name,) for name in CONFIG_FIELDS},
+    "hidden_size": ("hidden_size", "n_embd", "d_model"),
+    "num_hidden_layers": ("num_hidden_layers", "n_layer", "num_layers"),
+    "num_attention_heads": ("num_attention_heads", "n_head", "num_heads"),
+    "intermediate_size": ("intermediate_size", "n_inner", "d_ff"),
+    "max_position_embeddings": ("max_position_embeddings", "n_positions"),
+    "rope_theta": ("rope_theta", "rope_parameters.rope_theta"),  # the second since transformers 5
+}
+
+# GGUF specification: "{architecture}." goes before each. The format has no key for the fields that are not listed.
+_GGUF_KEYS: Mapping[str, str] = {
+    "vocab_size": "vocab_size",
+    "hidden_size": "embedding_length",
+    "num_hidden_layers": "block_count",
+    "num_attention_heads": "attention.head_count",
+    "num_key_value_heads": "attention.head_count_kv",
+    "head_dim": "attention.key_length",
+    "intermediate_size": "feed_forward_length",
+    "max_position_embeddings": "context_length",
+    "rope_theta": "rope.freq_base",
+    "rms_norm_eps": "attention.layer_norm_rms_epsilon",
+}
+
+
+def config_of_huggingface(metadata: Mapping[str, object]) -> ModelConfig:
+    """The configuration in the top-level fields of a config.json."""
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for name, keys in _HUGGINGFACE_KEYS.items():
+        key = next((key for key in keys if _lookup(metadata, key) is not None), None)
+        if key is not None:
+            values[name] = _typed(name, _lookup(metadata, key))
+            sources[name] = f"config.json:{key}"
+    return ModelConfig(**values, sources=MappingProxyType(sources))  # type: ignore[arg-type]
+
+
+def config_of_gguf(metadata: Mapping[str, object]) -> ModelConfig:
+    """The configuration in GGUF metadata, under the prefix that ``general.architecture`` names, verbatim.
+
+    A value that the file gives per layer counts if it is the same in all layers.
+    """
+    prefix = metadata.get("general.architecture")
+    if not isinstance(prefix, str):
+        return ModelConfig()
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for name, suffix in _GGUF_KEYS.items():
+        key = f"{prefix}.{suffix}"
+        if key in metadata:
+            values[name] = _typed(name, _uniform(metadata[key]))
+            sources[name] = key
+    return ModelConfig(**values, sources=MappingProxyType(sources))  # type: ignore[arg-type]
+
+
+def stored_key(name: str, metadata: Mapping[str, object], *, gguf: bool) -> str:
+    """The metadata key that holds, or would hold, the canonical field ``name``; nested keys are joined by dots.
+
+    Raises ValueError for a name that is not a field, and for one that the format cannot express.
+    """
+    if name not in CONFIG_FIELDS:
+        raise ValueError(f"a model's configuration has no field {name!r}; it has {', '.join(CONFIG_FIELDS)}")
+    if not gguf:
+        keys = _HUGGINGFACE_KEYS[name]
+        return next((key for key in keys if _lookup(metadata, key) is not None), keys[0])
+    prefix = metadata.get("general.architecture")
+    if name not in _GGUF_KEYS or not isinstance(prefix, str):
+        why = "has no key for it" if name not in _GGUF_KEYS else "names no architecture to prefix it with"
+        raise ValueError(f"{name} cannot be changed: this GGUF file {why}")
+    return f"{prefix}.{_GGUF_KEYS[name]}"
+
+
+def _lookup(metadata: Mapping[str, object], key: str) -> object:
+    """The value at a key, or at ``outer.inner`` of a nested mapping; None if absent (JSON null counts as absent)."""
+    outer, _, inner = key.partition(".")
+    value = metadata.get(outer)
+    if not inner:
+        return value
+    return value.get(inner) if isinstance(value, Mapping) else None
+
+
+def _typed(name: str, value: object) -> int | float | bool | None:
+    """``value`` if it has the field's type, else None."""
+    if isinstance(value, bool) or name in _BOOLEANS:
+        return value if isinstance(value, bool) and name in _BOOLEANS else None
+    if name in _FLOATS:
+        return float(value) if isinstance(value, int | float) else None
+    return value if isinstance(value, int) else None
+
+
+def _uniform(value: object) -> object:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return value
+    return value[0] if len(value) and all(one == value[0] for one in value) else None

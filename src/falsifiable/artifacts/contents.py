@@ -1,0 +1,74 @@
+"""What opening a model finds: its files, its metadata, its tensors; and the digests of those files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.fingerprints import Fingerprint
+from falsifiable.artifacts.identity import digest_of_files
+from falsifiable.artifacts.naming import Dialect, canonical_names
+from falsifiable.artifacts.tensors import TensorInfo
+
+Format = Literal["safetensors", "huggingface", "gguf"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """What is known of a model's files from an earlier reading, so that they need not be read again.
+
+    ``digests`` maps a file's path relative to the model's folder (the bare name, for a single file) to its sha256 in
+    hexadecimal; ``fingerprints`` maps stored tensor names. Whoever passes them vouches that the files are the same.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A model's files as opened; ``sources`` are all files that its digest covers."""
+
+    path: Path
+    format: Format
+    sources: tuple[SourceFile, ...]
+    metadata: Mapping[str, object]
+    tensors: Mapping[str, TensorInfo]
+    known: KnownContent = field(default_factory=KnownContent)
+
+    def file_digests(self) -> Mapping[str, str]:
+        """Relative path -> sha256 of every file, reading those that are not known."""
+        return {source.relative: self._known_digest(source) or source.sha256() for source in self.sources}
+
+    def digest(self) -> str:
+        """The sha256 of the one file, or of the folder (see :func:`falsifiable.artifacts.files.folder_digest`)."""
+        return digest_of_files(self.path, self.file_digests())
+
+    def digest_if_known(self) -> str | None:
+        """The digest if every file's is known, without reading any."""
+        digests = {source.relative: self._known_digest(source) for source in self.sources}
+        known = {relative: digest for relative, digest in digests.items() if digest is not None}
+        return digest_of_files(self.path, known) if len(known) == len(digests) else None
+
+    def _known_digest(self, source: SourceFile) -> str | None:
+        return self.known.digests.get(source.relative) or source.known_sha256
+
+
+def dialect_of(model_format: Format) -> Dialect:
+    """How tensors are named in a format."""
+    return "gguf" if model_format == "gguf" else "huggingface"
+
+
+def with_canonical_names(tensors: Mapping[str, TensorInfo], dialect: Dialect) -> Mapping[str, TensorInfo]:
+    """The same tensors, each told its canonical name."""
+    canonical_of = {stored: canonical for canonical, stored in canonical_names(tensors, dialect).items()}
+    return MappingProxyType(
+        {
+            name: info if info.canonical == canonical_of.get(name) else replace(info, canonical=canonical_of.get(name))
+            for name, info in tensors.items()
+        }
+    )

@@ -1,0 +1,147 @@
+"""Files as an artifact holds them: opened once, so that what is hashed is what is read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import stat
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from falsifiable.artifacts.errors import ArtifactError
+from falsifiable.artifacts.limits import DEFAULT_LIMITS
+
+_FILE_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}
+
+_OPEN_FAILURES = {
+    errno.ENOENT: "no such file",
+    errno.ENOTDIR: "no such file",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ELOOP: "a loop of symbolic links",
+    errno.ENXIO: "a socket or a device without a driver",
+    errno.ENAMETOOLONG: "a name too long for the file system",
+}
+
+
+class SourceFile:
+    """A regular file that stays open, read by position, that notices when it changes under the reader.
+
+    ``relative`` is the name under which the file enters digests. All reads go through one descriptor: replacing the
+    file by another of the same name changes nothing here, and rewriting it in place is an :class:`ArtifactError`.
+    """
+
+    __slots__ = ("__weakref__", "_descriptor", "_mapped", "_sha256", "_stamp", "path", "relative", "size")
+
+    def __init__(self, path: Path, relative: str | None = None) -> None:
+        self.path = path
+        self.relative = path.name if relative is None else relative
+        self._descriptor = _open_regular(path)
+        weakref.finalize(self, os.close, self._descriptor)
+        self._stamp = self._current_stamp()
+        self.size = self._stamp[0]
+        self._mapped: mmap.mmap | None = None
+        self._sha256: str | None = None
+
+    def __repr__(self) -> str:
+        return f"SourceFile({str(self.path)!r}, {self.size} bytes)"
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Exactly ``count`` bytes from ``offset``; the range must lie inside the file."""
+        if offset < 0 or count < 0 or offset + count > self.size:
+            raise ArtifactError(
+                self.path,
+                f"{count} bytes were asked of a file of {self.size} bytes",
+                offset=offset,
+                kind="unsound",
+            )
+        parts = []
+        while count:
+            part = os.pread(self._descriptor, count, offset)
+            if not part:
+                raise self._changed()
+            parts.append(part)
+            offset, count = offset + len(part), count - len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def blocks(self, offset: int, count: int, block_bytes: int) -> Iterator[bytes]:
+        """The range in order, in blocks of ``block_bytes`` (the last may be shorter)."""
+        for start in range(offset, offset + count, block_bytes):
+            yield self.read(start, min(block_bytes, offset + count - start))
+
+    def mapped(self) -> mmap.mmap:
+        """The whole file, memory-mapped read-only; the file must not be empty."""
+        self.verify_unchanged()
+        if self._mapped is None:
+            self._mapped = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ)
+        return self._mapped
+
+    @property
+    def known_sha256(self) -> str | None:
+        """The digest if it has been computed, without computing it."""
+        return self._sha256
+
+    def sha256(self) -> str:
+        """The sha256 of the whole file in hexadecimal, computed once."""
+        if self._sha256 is None:
+            digest = hashlib.sha256()
+            for block in self.blocks(0, self.size, DEFAULT_LIMITS.read_block_bytes):
+                digest.update(block)
+            self.verify_unchanged()
+            self._sha256 = digest.hexdigest()
+        return self._sha256
+
+    def verify_unchanged(self) -> None:
+        """Raise ArtifactError if the file's size or modification time is not what it was when it was opened."""
+        if self._current_stamp() != self._stamp:
+            raise self._changed()
+
+    def _current_stamp(self) -> tuple[int, int]:
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
+    def _changed(self) -> ArtifactError:
+        return ArtifactError(
+            self.path, "the file changed while it was read", hint="Validate again once nothing writes to it"
+        )
+
+
+def _open_regular(path: Path) -> int:
+    """A descriptor of the regular file at ``path``; a pipe or a device is refused instead of waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as fault:  # a NUL in the name
+        raise ArtifactError(path, f"not a file name: {fault}") from fault
+    except OSError as fault:
+        reason = _OPEN_FAILURES.get(fault.errno or 0, fault.strerror or str(fault))
+        raise ArtifactError(path, reason) from fault
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind != stat.S_IFREG:
+        os.close(descriptor)
+        raise ArtifactError(path, f"is {_FILE_KINDS.get(kind, 'not a regular file')}", expected="a regular file")
+    return descriptor
+
+
+def read_small_file(path: Path, limit_bytes: int, *, relative: str | None = None) -> tuple[SourceFile, bytes]:
+    """A file that is read whole, such as a JSON document, and its bytes; larger than the limit is refused unread."""
+    source = SourceFile(path, relative)
+    if source.size > limit_bytes:
+        raise ArtifactError(path, f"{source.size} bytes", expected=f"at most {limit_bytes} bytes")
+    content = source.read(0, source.size)
+    source.verify_unchanged()
+    return source, content
+
+
+def folder_digest(file_digests: Mapping[str, str]) -> str:
+    """The digest of several files: sha256 over the sorted lines ``<sha256>  <relative/path>\\n``."""
+    lines = sorted(f"{digest}  {relative}\n" for relative, digest in file_digests.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

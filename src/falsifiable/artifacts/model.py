@@ -1,0 +1,335 @@
+"""A model, whatever its format: one interface, so that a falsifier is written once.
+
+A model is frozen. Its mutations return another model that shares everything with the first except what was changed;
+they read nothing, copy nothing large and write nothing, and are what counterexamples are made of.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from os import cpu_count
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from falsifiable.artifacts.architecture import Architecture, architecture_of_config, architecture_of_gguf
+from falsifiable.artifacts.config import ModelConfig, config_of_gguf, config_of_huggingface, stored_key
+from falsifiable.artifacts.contents import Contents, Format, dialect_of, with_canonical_names
+from falsifiable.artifacts.dtypes import ELEMENT_TYPES
+from falsifiable.artifacts.errors import ArtifactError
+from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.fingerprints import (
+    Fingerprint,
+    fingerprint_of_stored,
+    fingerprint_of_values,
+    fingerprint_of_zeros,
+)
+from falsifiable.artifacts.identity import mutant_digest
+from falsifiable.artifacts.rotary_order import heads_to_reorder
+from falsifiable.artifacts.tensors import NOT_IN_A_FILE, Tensor, TensorInfo, permuted, read_values, unpermuted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from falsifiable.artifacts.tokenizer import Tokenizer
+
+    Change = Callable[[NDArray[Any]], NDArray[Any]]
+
+_MOST_THREADS = 8
+_MOST_NAMES_COMPARED = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _EmbeddedTokenizer:
+    """The tokenizer is the one in the model's files."""
+
+
+_FROM_FILES = _EmbeddedTokenizer()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """A model file or folder, opened by :func:`falsifiable.open_model`; only its headers have been read.
+
+    ``metadata`` is as stored: all key-values of a GGUF file; the top-level fields of config.json, those of
+    generation_config.json under ``generation_config.``, and the text in safetensors headers under ``__metadata__.``.
+    ``tensors`` maps stored names.
+    """
+
+    kind: ClassVar[str] = "model"
+
+    path: Path
+    format: Format
+    metadata: Mapping[str, object]
+    tensors: Mapping[str, TensorInfo]
+    _contents: Contents
+    _changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    _tokenizer: Tokenizer | _EmbeddedTokenizer | None = _FROM_FILES
+    _mutations: tuple[str, ...] = ()
+    _original: Model | None = None
+
+    @classmethod
+    def of(cls, contents: Contents) -> Model:
+        """The model in files that have been opened."""
+        tensors = with_canonical_names(contents.tensors, dialect_of(contents.format))
+        return cls(contents.path, contents.format, MappingProxyType(dict(contents.metadata)), tensors, contents)
+
+    def __repr__(self) -> str:
+        changed = "".join(f", {one}" for one in self._mutations)
+        return f"<Model {str(self.path)!r}, {self.format}, {len(self.tensors)} tensors{changed}>"
+
+    # What the model says about itself
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files the model consists of: those its digest covers."""
+        return tuple(source.path for source in self._contents.sources)
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """What the model is, as stored and as a family."""
+        if self.format == "gguf":
+            return architecture_of_gguf(self.metadata.get("general.architecture"))
+        classes = self.metadata.get("architectures")
+        first = classes[0] if isinstance(classes, list | tuple) and classes else None
+        return architecture_of_config(first, self.metadata.get("model_type"))
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        """The declared shape under canonical names; what is not declared is None."""
+        return config_of_gguf(self.metadata) if self.format == "gguf" else config_of_huggingface(self.metadata)
+
+    @cached_property
+    def canonical_names(self) -> Mapping[str, str]:
+        """Canonical name -> stored name, of the tensors that have a canonical name."""
+        return MappingProxyType({info.canonical: name for name, info in self.tensors.items() if info.canonical})
+
+    @property
+    def embedding_rows(self) -> int | None:
+        """Rows of the token embedding: the ids that the model can look up. None if it has no such tensor."""
+        stored = self.canonical_names.get("token_embedding")
+        shape = () if stored is None else self.tensors[stored].shape
+        return shape[0] if shape else None
+
+    @property
+    def parameters(self) -> int:
+        """Elements of all stored tensors; an output tensor counts as the embedding if config.json says it is tied."""
+        total = sum(info.elements for info in self.tensors.values())
+        if self.config.tie_word_embeddings and "token_embedding" in self.canonical_names:
+            output = self.canonical_names.get("output")
+            total -= 0 if output is None else self.tensors[output].elements
+        return total
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer embedded in a GGUF file, or ``tokenizer.json`` in the folder; None if there is none."""
+        if not isinstance(self._tokenizer, _EmbeddedTokenizer):
+            return self._tokenizer
+        from falsifiable.artifacts.tokenizer import open_tokenizer, tokenizer_from_gguf
+
+        if self.format == "gguf":
+            return tokenizer_from_gguf(self.metadata, self.path)
+        names = {source.relative for source in self._contents.sources}
+        return open_tokenizer(self.path / "tokenizer.json") if "tokenizer.json" in names else None
+
+    # Identity
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the file in hexadecimal; of a folder, over its sorted lines ``<sha256>  <relative/path>``.
+
+        The digest of a mutant is a text that no file has, ``mutant:<base>+<mutation>``; no file is read for it.
+        """
+        if not self._mutations:
+            return self._contents.digest()
+        return reduce(mutant_digest, self._mutations, self._contents.digest_if_known() or self.path.name)
+
+    @property
+    def file_digests(self) -> Mapping[str, str]:
+        """Relative path -> sha256 of each file, as they are on disk."""
+        return self._contents.file_digests()
+
+    @cached_property
+    def fingerprints(self) -> Mapping[str, Fingerprint]:
+        """Stored name -> what the tensor holds, from one pass over all tensor data that is not known yet."""
+        workers = min(_MOST_THREADS, cpu_count() or 1)
+        with ThreadPoolExecutor(workers) as pool:
+            return MappingProxyType(dict(zip(self.tensors, pool.map(self.fingerprint, self.tensors), strict=True)))
+
+    def fingerprint(self, name: str) -> Fingerprint:
+        """What one tensor holds; only its own data is read. ``name`` is canonical or stored."""
+        info = self._info(name)
+        if info.name in self._changes:
+            return fingerprint_of_values(self._values_in_stored_order(info), info.dtype)
+        if info.offset == NOT_IN_A_FILE:
+            return fingerprint_of_zeros(info.elements)
+        return (self._original or self)._stored_fingerprint(info)
+
+    def _stored_fingerprint(self, info: TensorInfo) -> Fingerprint:
+        """The fingerprint of bytes in a file; the unmutated model remembers it for all its mutants."""
+        place = (info.file, info.offset, info.dtype)
+        if place not in self._read_fingerprints:
+            self._read_fingerprints[place] = fingerprint_of_stored(info, self._source_of[info.file])
+        return self._read_fingerprints[place]
+
+    @cached_property
+    def _read_fingerprints(self) -> dict[tuple[Path, int, str], Fingerprint]:
+        known = self._contents.known.fingerprints
+        return {
+            (info.file, info.offset, info.dtype): known[name] for name, info in self.tensors.items() if name in known
+        }
+
+    # Tensors
+
+    def has_tensor(self, name: str) -> bool:
+        """Whether there is a tensor of this stored or canonical name."""
+        return name in self.tensors or name in self.canonical_names
+
+    def tensor(self, name: str) -> Tensor:
+        """A tensor by its stored or canonical name; an ArtifactError names the nearest names if there is none."""
+        info = self._info(name)
+        return Tensor(info, lambda: self._values(info))
+
+    def _info(self, name: str) -> TensorInfo:
+        found = self.tensors.get(name) or self.tensors.get(self.canonical_names.get(name, ""))
+        if found is not None:
+            return found
+        names = [*self.canonical_names, *self.tensors][:_MOST_NAMES_COMPARED]
+        nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        raise ArtifactError(
+            self.path,
+            f"no tensor {name!r} among {len(self.tensors)}",
+            hint=f"The nearest names are {', '.join(nearest)}" if nearest else None,
+            kind="unsound",
+        )
+
+    def _values(self, info: TensorInfo) -> NDArray[Any]:
+        """Values in Hugging Face order, with what mutations made of them."""
+        import numpy
+
+        values = read_values(info, self._source_of.get(info.file, self._contents.sources[0]))
+        heads = heads_to_reorder(info, self.architecture, self.config, self.metadata)
+        if heads is not None:
+            values = unpermuted(values, heads)
+        for change in self._changes.get(info.name, ()):
+            changed = numpy.asarray(change(numpy.array(values)))
+            if changed.shape != info.shape:
+                raise ValueError(
+                    f"with_tensor({info.name!r}) gave shape {changed.shape}, the tensor has {info.shape}; "
+                    "with_extra_tensor declares one of another shape"
+                )
+            values = changed
+        return values
+
+    def _values_in_stored_order(self, info: TensorInfo) -> NDArray[Any]:
+        heads = heads_to_reorder(info, self.architecture, self.config, self.metadata)
+        values = self._values(info)
+        return values if heads is None else permuted(values, heads)
+
+    @cached_property
+    def _source_of(self) -> Mapping[Path, SourceFile]:
+        return {source.path: source for source in self._contents.sources}
+
+    # Mutations
+
+    def with_metadata(self, values: Mapping[str, object] | None = None, /, **named: object) -> Model:
+        """The model with these stored keys set: ``with_metadata({"general.name": "x"})``."""
+        added = {**(values or {}), **named}
+        label = f"with_metadata({', '.join(added)})"
+        return self._mutated(label, metadata=MappingProxyType({**self.metadata, **added}))
+
+    def without_metadata(self, key: str) -> Model:
+        """The model without a stored key; removing an absent key is a ValueError, for it would change nothing."""
+        if key not in self.metadata:
+            raise ValueError(f"{self.path} has no metadata {key!r} to remove")
+        kept = {name: value for name, value in self.metadata.items() if name != key}
+        return self._mutated(f"without_metadata({key})", metadata=MappingProxyType(kept))
+
+    def with_config(self, **fields: int | float | bool | None) -> Model:
+        """The model with canonical configuration fields changed, and the stored keys behind them; None removes.
+
+        Raises ValueError for a field that this format has no key for.
+        """
+        metadata = dict(self.metadata)
+        for name, value in fields.items():
+            _set(metadata, stored_key(name, metadata, gguf=self.format == "gguf"), value)
+        label = f"with_config({', '.join(f'{name}={value}' for name, value in fields.items())})"
+        return self._mutated(label, metadata=MappingProxyType(metadata))
+
+    def with_architecture(self, stored: str) -> Model:
+        """The model under another architecture name, everything else (the prefix of GGUF keys too) as it was."""
+        changed = {"general.architecture": stored} if self.format == "gguf" else {"architectures": [stored]}
+        metadata = MappingProxyType({**self.metadata, **changed})
+        return self._mutated(f"with_architecture({stored})", metadata=metadata)
+
+    def with_tensor(self, name: str, function: Change) -> Model:
+        """The model with a tensor's values put through ``function``, which gets a copy of them, as :meth:`Tensor.numpy`
+        gives them, and returns an array of the same shape. It runs when the values are asked for."""
+        stored = self._info(name).name
+        changes = {**self._changes, stored: (*self._changes.get(stored, ()), function)}
+        called = getattr(function, "__name__", type(function).__name__)
+        return self._mutated(f"with_tensor({stored}, {called})", _changes=MappingProxyType(changes))
+
+    def without_tensor(self, name: str) -> Model:
+        """The model without a tensor."""
+        stored = self._info(name).name
+        kept = {one: info for one, info in self.tensors.items() if one != stored}
+        changes = {one: change for one, change in self._changes.items() if one != stored}
+        return self._mutated(f"without_tensor({stored})", tensors=self._named(kept), _changes=changes)
+
+    def renamed_tensor(self, old: str, new: str) -> Model:
+        """The model with one tensor (stored or canonical name) stored as ``new``, in the same place."""
+        stored = self._info(old).name
+        if new != stored and new in self.tensors:
+            raise ValueError(f"{self.path} already has a tensor {new!r}")
+        names = {one: new if one == stored else one for one in self.tensors}
+        tensors = {names[one]: replace(info, name=names[one]) for one, info in self.tensors.items()}
+        changes = {names[one]: change for one, change in self._changes.items()}
+        return self._mutated(f"renamed_tensor({stored}, {new})", tensors=self._named(tensors), _changes=changes)
+
+    def with_extra_tensor(self, name: str, shape: tuple[int, ...], dtype: str = "F32") -> Model:
+        """The model with a tensor of zeros added under a stored name; one of that name is replaced."""
+        stored = self.canonical_names.get(name, name)
+        kind = ELEMENT_TYPES.get(dtype)
+        nbytes = None if kind is None else kind.bytes_of(math.prod(shape))
+        if nbytes is None:
+            raise ValueError(f"a tensor of shape {shape} cannot be of type {dtype!r}")
+        info = TensorInfo(stored, None, tuple(shape), dtype, self.path, NOT_IN_A_FILE, nbytes)
+        changes = {one: change for one, change in self._changes.items() if one != stored}
+        label = f"with_extra_tensor({stored}, {'x'.join(map(str, shape))}, {dtype})"
+        return self._mutated(label, tensors=self._named({**self.tensors, stored: info}), _changes=changes)
+
+    def with_tokenizer(self, tokenizer: Tokenizer | None) -> Model:
+        """The model with another tokenizer, or without one; GGUF metadata follows."""
+        metadata = self.metadata
+        if self.format == "gguf":
+            from falsifiable.artifacts.embedded_tokenizer import with_embedded_tokenizer
+
+            metadata = MappingProxyType(with_embedded_tokenizer(metadata, tokenizer))
+        label = "with_tokenizer(None)" if tokenizer is None else f"with_tokenizer({tokenizer.digest})"
+        return self._mutated(label, metadata=metadata, _tokenizer=tokenizer)
+
+    def _named(self, tensors: Mapping[str, TensorInfo]) -> Mapping[str, TensorInfo]:
+        return with_canonical_names(tensors, dialect_of(self.format))
+
+    def _mutated(self, label: str, **changes: Any) -> Model:
+        return replace(self, _mutations=(*self._mutations, label), _original=self._original or self, **changes)
+
+
+def _set(metadata: dict[str, object], key: str, value: object) -> None:
+    """Set a key, or ``outer.inner`` where ``outer`` is a mapping; None removes it."""
+    outer, _, inner = key.partition(".")
+    nested = metadata.get(outer)
+    if inner and isinstance(nested, Mapping):
+        changed: dict[str, object] = dict(nested)
+        _set(changed, inner, value)
+        metadata[outer] = changed
+    elif value is None:
+        metadata.pop(key, None)
+    else:
+        metadata[key] = value

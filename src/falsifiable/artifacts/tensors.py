@@ -1,0 +1,94 @@
+"""Tensors of a model: where they lie, and their values on demand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from falsifiable.artifacts.dtypes import ELEMENT_TYPES, UndecodableError, decode
+from falsifiable.artifacts.errors import ArtifactError
+from falsifiable.artifacts.files import SourceFile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NOT_IN_A_FILE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """What a file declares about a tensor.
+
+    ``shape`` is row-major (``[out, in]`` for a projection), whatever order the file uses. ``offset`` counts bytes from
+    the start of ``file``; it is -1 for a tensor that a mutation added, whose values are zeros.
+    """
+
+    name: str
+    canonical: str | None
+    shape: tuple[int, ...]
+    dtype: str
+    file: Path
+    offset: int
+    nbytes: int
+
+    @property
+    def elements(self) -> int:
+        """How many elements the tensor has."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor; its values are read when :meth:`numpy` is called, each time anew."""
+
+    info: TensorInfo
+    _read: Callable[[], NDArray[Any]]
+
+    @property
+    def name(self) -> str:
+        """The stored name."""
+        return self.info.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes, row-major."""
+        return self.info.shape
+
+    @property
+    def dtype(self) -> str:
+        """The stored element type, such as ``BF16`` or ``Q4_1``."""
+        return self.info.dtype
+
+    def numpy(self) -> NDArray[Any]:
+        """The values, shaped ``shape``, dequantised, rows in Hugging Face order; treat the array as read-only.
+
+        Floats of 16 bits or fewer and quantised elements become float32; other types keep theirs. Raises ArtifactError
+        where the type cannot be decoded or the file changed since it was opened.
+        """
+        return self._read()
+
+
+def read_values(info: TensorInfo, source: SourceFile) -> NDArray[Any]:
+    """The values of a tensor in the order of the file, through the memory map of ``source``; zeros if not stored."""
+    import numpy
+
+    if info.offset == NOT_IN_A_FILE or not info.nbytes:
+        return numpy.zeros(info.shape, dtype=numpy.float32)
+    content = memoryview(source.mapped())[info.offset : info.offset + info.nbytes]
+    try:
+        return decode(content, ELEMENT_TYPES[info.dtype]).reshape(info.shape)
+    except UndecodableError as fault:
+        raise ArtifactError(info.file, f"tensor {info.name!r}: {fault}", offset=info.offset) from fault
+
+
+def permuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
+    """Rows of q or k from Hugging Face order (halves of a head) to that of llama.cpp (neighbouring pairs)."""
+    return rows.reshape(heads, 2, len(rows) // heads // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def unpermuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
+    """Rows of q or k from the order of llama.cpp to that of Hugging Face; the inverse of :func:`permuted`."""
+    return rows.reshape(heads, len(rows) // heads // 2, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)

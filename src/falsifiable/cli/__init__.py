@@ -1,0 +1,111 @@
+"""The command ``contract``: one thin module per verb, imported only when that verb is used."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from falsifiable.cli.exit_codes import ExitCode
+
+VERBS = {
+    "init": "Start a workspace: write artifacts.yaml and a first contract for the files found here.",
+    "check": "Check one file or folder for the programs that must load it; no YAML needed.",
+    "validate": "Run every falsifier whose artifacts are bound, and say what was falsified.",
+    "record": "Write the evidence of a validation, and the statuses it earned into the spec.",
+    "status": "Show the status each claim has earned, and what it still needs.",
+    "challenge": "Prove that every falsifier can fail: run its counterexamples.",
+    "inspect": "Show what a model, tokenizer, run or corpus holds.",
+    "explain": "Explain a check, a claim, a rule or an exit code.",
+    "schema": "Print the path of the JSON Schema for contract files.",
+}
+
+
+class Failure(Exception):
+    """A verb that cannot go on: a message for the person, and the exit code."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.INVALID) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Verbs(click.Group):
+    """Verbs by name, each imported from the module of that name when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the order a newcomer meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, imported now."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"falsifiable.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, from the table above: help imports no verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; an unknown one is answered with the nearest."""
+        if args and args[0] not in VERBS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"no verb {args[0]!r}{hint} The verbs are {', '.join(VERBS)}.", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="falsifiable", prog_name="contract")
+def contract() -> None:
+    """Put claims about machine-learning models to the test.
+
+    A contract states claims about the files a training run leaves behind; its falsifiers try to refute them, and the
+    status a claim has is the one its evidence earned.
+
+    \b
+    A first answer, without any YAML:   contract check PATH
+    A workspace of your own:            contract init, then contract validate
+    What a word or a message means:     contract explain ID
+
+    Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined, 4 wrong usage
+    or invalid contract, 5 the gate refused, 130 interrupted.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command and exit with its code. A traceback is shown only with ``--debug``."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command on ``arguments`` and return its exit code; messages go to stdout and stderr."""
+    try:
+        code = contract.main(arguments, prog_name="contract", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.INVALID
+    except Failure as failure:
+        click.echo(f"contract: {failure}", err=True)
+        return failure.code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("contract: interrupted; what had finished is kept", err=True)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return ExitCode.HELD
+    except Exception as error:  # the last door: a person sees a sentence, a developer asks for the traceback
+        if "--debug" in arguments:
+            raise
+        click.echo(f"contract: unexpected {type(error).__name__}: {error}; run again with --debug to see where", err=True)
+        return ExitCode.COULD_NOT_RUN
+    return code if isinstance(code, int) else ExitCode.HELD

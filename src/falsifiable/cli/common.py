@@ -1,0 +1,189 @@
+"""What several verbs share: their options, opening the workspace, running a validation, and its exit code."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from falsifiable.cli import Failure
+from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.contracts import Contract, Workspace, find_root, load_workspace
+from falsifiable.validation.catalogue import Catalogue, load_catalogue
+from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
+
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a validation on the command line."""
+
+    root: Path | None
+    run: Path | None
+    artifacts: Mapping[str, Path]
+    contracts: tuple[str, ...]
+    run_commands: bool
+    rehash: bool
+    time_limit: float
+    memory_limit: int
+    debug: bool
+    only_known: bool = False
+
+
+def workspace_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--root`` and ``--debug``."""
+    function = click.option("--debug", is_flag=True, help="Show tracebacks and what workers print.")(function)
+    return click.option(
+        "--root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="The workspace; by default the nearest folder above this one with contracts/ or artifacts.yaml.",
+    )(function)
+
+
+def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """All options of a validation, handed to the verb as one ``asked``."""
+
+    @workspace_options
+    @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
+    @click.option("--run", type=click.Path(exists=True, path_type=Path), help="Bind all roles to this run folder.")
+    @click.option(
+        "--artifact",
+        "artifacts",
+        multiple=True,
+        metavar="ROLE=PATH",
+        help="Bind one role (or CONTRACT/ROLE) to a file or folder; may be repeated.",
+    )
+    @click.option("--run-commands", is_flag=True, help="Allow the commands that artifacts.yaml names to be run.")
+    @click.option("--rehash", is_flag=True, help="Read files again even where size, time and inode are unchanged.")
+    @click.option("--time-limit", default=300.0, show_default=True, help="Seconds for one falsifier.")
+    @click.option("--memory-limit", default=8192, show_default=True, help="Mebibytes for one falsifier.")
+    @functools.wraps(function)
+    def verb(
+        root: Path | None,
+        run: Path | None,
+        artifacts: Sequence[str],
+        contracts: tuple[str, ...],
+        run_commands: bool,
+        rehash: bool,
+        time_limit: float,
+        memory_limit: int,
+        debug: bool,
+        **others: Any,
+    ) -> Any:
+        bound = _bound(artifacts)
+        asked = Asked(root, run, bound, contracts, run_commands, rehash, time_limit, memory_limit, debug)
+        return function(asked, **others)
+
+    return verb
+
+
+def _bound(artifacts: Sequence[str]) -> dict[str, Path]:
+    bound = {}
+    for one in artifacts:
+        role, equals, path = one.partition("=")
+        if not (role and equals and path):
+            raise click.BadParameter(f"{one!r} should read ROLE=PATH", param_hint="--artifact")
+        bound[role] = Path(path)
+    return bound
+
+
+def open_workspace(root: Path | None) -> tuple[Workspace, Catalogue]:
+    """The workspace around ``root`` (or this folder) and the catalogue of checks.
+
+    Raises Failure with every fault of the contracts, each with file, line and column.
+    """
+    catalogue = load_catalogue()
+    workspace = load_workspace(root or find_root(Path.cwd()), catalogue.signatures)
+    for diagnostic in workspace.diagnostics:
+        click.echo(str(diagnostic), err=True)
+    errors = sum(one.severity == "error" for one in workspace.diagnostics)
+    if errors:
+        for plugin, why in catalogue.failed_plugins.items():
+            click.echo(f"note: the checks of plugin {plugin} are missing, because it could not be loaded: {why}", err=True)
+        faults = "1 fault" if errors == 1 else f"{errors} faults"
+        raise Failure(f"{faults} in the contracts of {workspace.root}; nothing was run. See contract explain RULE")
+    return workspace, catalogue
+
+
+def chosen_contracts(workspace: Workspace, names: Sequence[str]) -> tuple[Contract, ...]:
+    """The contracts named (by name or file), or all. Raises Failure for one that does not exist."""
+    if not names:
+        return tuple(workspace.contracts)
+    by_name = {one.contract: one for one in workspace.contracts}
+    by_path = {one.path.resolve(): one for one in workspace.contracts if one.path}
+    chosen = []
+    for name in names:
+        found = by_name.get(name) or by_path.get(Path(name).resolve())
+        if found is None:
+            raise Failure(f"there is no contract {name!r} in {workspace.root}; there are {', '.join(sorted(by_name))}")
+        chosen.append(found)
+    return tuple(chosen)
+
+
+def run_validation(
+    asked: Asked, workspace: Workspace, catalogue: Catalogue, *, quiet: bool = False
+) -> tuple[ContractResult, ...]:
+    """Validate what was asked, with progress on a terminal."""
+    from falsifiable.report.progress import progress
+    from falsifiable.validation import Options, validate_workspace
+    from falsifiable.validation.binding import BindingError, check_options
+
+    try:
+        check_options(workspace, asked.artifacts)
+    except BindingError as error:
+        raise Failure(str(error)) from error
+    options = Options(
+        seconds=asked.time_limit,
+        memory_bytes=asked.memory_limit * MEBIBYTE,
+        run_commands=asked.run_commands,
+        rehash=asked.rehash,
+        debug=asked.debug,
+        only_known=asked.only_known,
+    )
+    with progress(quiet=quiet) as listener:
+        return validate_workspace(
+            workspace,
+            catalogue,
+            contracts=chosen_contracts(workspace, asked.contracts),
+            run=asked.run,
+            artifacts=asked.artifacts,
+            options=options,
+            listeners=[listener],
+        )
+
+
+def exit_code(results: Sequence[ContractResult], *, strict: bool = False) -> ExitCode:
+    """The exit code that the verdicts of ``results`` imply."""
+    judgements = [judgement for result in results for judgement in result.judgements]
+    codes = []
+    if any(one.verdict.outcome == "falsified" for one in judgements):
+        codes.append(ExitCode.FALSIFIED)
+    if any(one.cause in COULD_NOT_RUN for one in judgements):
+        codes.append(ExitCode.COULD_NOT_RUN)
+    if not any(_examined(one) for one in judgements) or (strict and any(map(_open, judgements))):
+        codes.append(ExitCode.NOTHING_EXAMINED)
+    return combined(codes)
+
+
+def _examined(judgement: Judgement) -> bool:
+    on_specimen = judgement.on_specimen is not None and judgement.on_specimen.outcome != "inconclusive"
+    return judgement.verdict.outcome != "inconclusive" or on_specimen
+
+
+def _open(judgement: Judgement) -> bool:
+    """Neither held nor falsified; a held verdict of a vacuous falsifier counts for nothing."""
+    return judgement.verdict.outcome == "inconclusive" or (judgement.verdict.outcome == "held" and judgement.vacuous)
+
+
+def print_json(results: Sequence[ContractResult], out: TextIO) -> None:
+    """The results of a validation as one JSON document."""
+    from falsifiable.report.json_report import as_json
+
+    json.dump(as_json(results), out, indent=2)
+    out.write("\n")

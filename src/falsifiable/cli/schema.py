@@ -1,0 +1,41 @@
+"""``contract schema``: the JSON Schema for contract files, for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--print", "to_stdout", is_flag=True, help="Print the schema with the checks installed here.")
+@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write that schema to a file.")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def command(to_stdout: bool, write: Path | None, debug: bool) -> None:
+    """Print the path of the JSON Schema (draft-07) for contract files.
+
+    Put it in the first line of a contract, and an editor that speaks yaml-language-server completes it:
+
+    \b
+        # yaml-language-server: $schema=PATH
+    """
+    if not (to_stdout or write):
+        from falsifiable.contracts import shipped_schema
+
+        click.echo(shipped_schema())
+        return
+    text = json.dumps(_current_schema(), indent=2) + "\n"
+    if write:
+        write.parent.mkdir(parents=True, exist_ok=True)
+        write.write_text(text, encoding="utf-8")
+        click.echo(write)
+    else:
+        click.echo(text, nl=False)
+
+
+def _current_schema() -> dict[str, object]:
+    from falsifiable.contracts import contract_schema
+    from falsifiable.validation.catalogue import load_catalogue
+
+    return contract_schema(load_catalogue().signatures)

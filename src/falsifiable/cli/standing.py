@@ -1,0 +1,71 @@
+"""What ``validate``, ``record`` and ``status`` share: the standings of a workspace, and recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from falsifiable.contracts import Workspace
+from falsifiable.evidence import Repository, context_of
+from falsifiable.falsifier import SEMANTICS
+from falsifiable.spec import Ledger, open_ledger, record
+from falsifiable.status import ContractStanding, JudgingCode, local_standings
+from falsifiable.validation.catalogue import Catalogue
+from falsifiable.validation.results import ContractResult
+
+
+def judging_code(catalogue: Catalogue) -> JudgingCode:
+    """Today's code, as evidence is compared with it."""
+    ceilings = {name: signature.level for name, signature in catalogue.signatures.items()}
+    return JudgingCode(catalogue.source_digests, SEMANTICS, ceilings)
+
+
+def ledger_of(workspace: Workspace, code: JudgingCode) -> Ledger:
+    """All contracts of the workspace with the evidence recorded for them."""
+    return open_ledger(workspace.root, tuple(workspace.contracts), code, Repository(workspace.root))
+
+
+def recorded_and_local(
+    workspace: Workspace, results: Sequence[ContractResult], code: JudgingCode
+) -> tuple[tuple[ContractStanding, ...], tuple[ContractStanding, ...]]:
+    """Where the contracts of ``results`` stand by the evidence, and where these results would put them."""
+    named = {result.contract for result in results}
+    recorded = tuple(one for one in ledger_of(workspace, code).standings() if one.contract in named)
+    contracts = tuple(one for one in workspace.contracts if one.contract in named)
+    context = context_of(Repository(workspace.root), semantics=SEMANTICS)
+    return recorded, local_standings(contracts, results, code, context)
+
+
+def record_results(
+    workspace: Workspace,
+    results: Sequence[ContractResult],
+    code: JudgingCode,
+    *,
+    regions: bool,
+    discard_edits: bool = False,
+) -> bool:
+    """Write the evidence of ``results`` and say what was written; whether every region could be brought up to date."""
+    recording = record(
+        workspace.root,
+        tuple(workspace.contracts),
+        results,
+        code=code,
+        repository=Repository(workspace.root),
+        regions=regions,
+        discard_edits=discard_edits,
+    )
+    for one in recording.statements:
+        if one.written is not None:
+            click.echo(f"recorded {one.contract}: {one.written.relative_to(workspace.root)}")
+        elif one.absent:
+            click.echo(f"kept the evidence of {one.contract}: not judged here were {', '.join(one.absent)}")
+        else:
+            click.echo(f"nothing new to record for {one.contract}")
+    findings = [finding for spec in recording.specs for finding in spec.findings]
+    for spec in recording.specs:
+        if spec.written:
+            click.echo(f"wrote {', '.join(spec.written)} in {spec.path.relative_to(workspace.root)}")
+    for finding in findings:
+        click.echo(str(finding), err=True)
+    return not findings

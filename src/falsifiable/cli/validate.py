@@ -1,0 +1,47 @@
+"""``contract validate``: the main job."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from falsifiable.cli.common import Asked, exit_code, open_workspace, print_json, run_validation, validation_options
+from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
+
+
+@click.command()
+@click.option("--no-run", is_flag=True, help="Only check that the contracts are valid.")
+@click.option("--strict", is_flag=True, help="Exit 3 if anything stayed inconclusive.")
+@click.option("--record", is_flag=True, help="Also write the evidence, as contract record does.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@validation_options
+def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: bool, form: str) -> int:
+    """Check all contracts (or those named), and run every falsifier whose artifacts are bound.
+
+    Roles are bound by artifacts.yaml, by --run and by --artifact, the last winning. A verdict already reached on the
+    same bytes with the same code is not computed again. Only the cache is written to.
+
+    \b
+    Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined (with
+    --strict: something stayed inconclusive), 4 wrong usage or invalid contract.
+    """
+    workspace, catalogue = open_workspace(asked.root)
+    if no_run:
+        falsifiers = sum(len(contract.falsifiers) for contract in workspace.contracts)
+        click.echo(f"{len(workspace.contracts)} contracts with {falsifiers} falsifiers are valid")
+        return ExitCode.HELD
+    results = run_validation(asked, workspace, catalogue)
+    if form == "json":
+        print_json(results, sys.stdout)
+    else:
+        from falsifiable.report.console import print_results
+        from falsifiable.report.scoreboard import print_scoreboard
+
+        print_results(results, sys.stdout, verbose=verbose)
+        print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
+    if record:
+        record_results(workspace, results, judging_code(catalogue), regions=False)
+    return exit_code(results, strict=strict)

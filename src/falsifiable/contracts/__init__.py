@@ -1,0 +1,82 @@
+"""Contracts: read, check and describe the files that state claims about artifacts.
+
+    from falsifiable.contracts import load_workspace
+
+    workspace = load_workspace(root, signatures)
+    for fault in workspace.diagnostics:
+        print(fault)
+
+Nothing here runs a check or opens an artifact.
+"""
+
+from __future__ import annotations
+
+from falsifiable.contracts.bindings import ARTIFACTS_FILE, Binding, path_fault, read_bindings
+from falsifiable.contracts.check import check_contracts
+from falsifiable.contracts.diagnostics import Diagnostic, Position, Severity, printable, suggestion
+from falsifiable.contracts.digests import claim_digest, claims_digest
+from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.model import (
+    KINDS,
+    ArtifactDeclaration,
+    Ceiling,
+    Condition,
+    Contract,
+    Criterion,
+    FalsifierDeclaration,
+    Kind,
+    Level,
+    Scalar,
+)
+from falsifiable.contracts.nodes import plain
+from falsifiable.contracts.parameters import typed_parameters
+from falsifiable.contracts.reader import ContractFile, read_contract
+from falsifiable.contracts.rules import RULES, Rule
+from falsifiable.contracts.schema import artifacts_schema, contract_schema
+from falsifiable.contracts.signature import CheckSignature, Parameter
+from falsifiable.contracts.workspace import Workspace, find_root, load_workspace, shipped_contracts, shipped_schema
+from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
+
+__all__ = [
+    "ARTIFACTS_FILE",
+    "DEFAULT_LIMITS",
+    "KINDS",
+    "RULES",
+    "ArtifactDeclaration",
+    "Binding",
+    "Ceiling",
+    "CheckSignature",
+    "Condition",
+    "Contract",
+    "ContractFile",
+    "ContractLimits",
+    "Criterion",
+    "Diagnostic",
+    "FalsifierDeclaration",
+    "Kind",
+    "Level",
+    "Parameter",
+    "Position",
+    "Rule",
+    "Scalar",
+    "Severity",
+    "Workspace",
+    "YamlFile",
+    "artifacts_schema",
+    "check_contracts",
+    "claim_digest",
+    "claims_digest",
+    "contract_schema",
+    "find_root",
+    "load_workspace",
+    "path_fault",
+    "plain",
+    "printable",
+    "read_bindings",
+    "read_contract",
+    "read_yaml",
+    "shipped_contracts",
+    "shipped_schema",
+    "suggestion",
+    "typed_parameters",
+]

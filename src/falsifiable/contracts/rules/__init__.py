@@ -1,0 +1,21 @@
+"""Every rule that a contract or ``artifacts.yaml`` can break, by id.
+
+Ids are stable: they stand in reports, in CI annotations and in people's notes, and are never given a new meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from falsifiable.contracts.rules.artifacts_rules import ARTIFACTS_RULES
+from falsifiable.contracts.rules.contract_rules import CONTRACT_RULES
+from falsifiable.contracts.rules.rule import Rule
+from falsifiable.contracts.rules.shape_rules import SHAPE_RULES
+from falsifiable.contracts.rules.yaml_rules import YAML_RULES
+
+__all__ = ["RULES", "Rule"]
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {rule.id: rule for rule in (*YAML_RULES, *SHAPE_RULES, *CONTRACT_RULES, *ARTIFACTS_RULES)}
+)

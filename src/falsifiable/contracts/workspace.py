@@ -1,0 +1,138 @@
+"""A workspace: all contracts under ``contracts/``, and what ``artifacts.yaml`` binds their roles to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from falsifiable.contracts.bindings import ARTIFACTS_FILE, Binding, binding_for, read_bindings
+from falsifiable.contracts.check import check_contracts
+from falsifiable.contracts.diagnostics import Diagnostic, Position
+from falsifiable.contracts.faults import Faults
+from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.model import ArtifactDeclaration, Contract, Kind
+from falsifiable.contracts.nodes import ScalarNode
+from falsifiable.contracts.reader import ContractFile, read_contract
+from falsifiable.contracts.signature import CheckSignature
+
+CONTRACTS_FOLDER = "contracts"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What was found under ``root``.
+
+    ``files`` are all contract files in the order of their paths, ``contracts`` those whose shape is sound, and
+    ``bindings`` the sound lines of ``artifacts.yaml`` by ``ROLE`` or ``CONTRACT/ROLE``. With an error among the
+    ``diagnostics`` nothing should be run. ``shipped`` says that the workspace has no contracts of its own and those
+    that come with the package are used.
+    """
+
+    root: Path
+    contracts_folder: Path
+    files: tuple[ContractFile, ...]
+    contracts: tuple[Contract, ...]
+    bindings: Mapping[str, Binding]
+    diagnostics: tuple[Diagnostic, ...]
+    shipped: bool = False
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that are no mere warnings."""
+        return tuple(one for one in self.diagnostics if one.severity == "error")
+
+    def contract(self, name: str) -> Contract | None:
+        """The contract of this name, if there is one."""
+        return next((one for one in self.contracts if one.contract == name), None)
+
+    def binding(self, contract: str, role: str) -> Binding | None:
+        """What ``role`` of ``contract`` is bound to: ``CONTRACT/ROLE`` wins over ``ROLE``."""
+        return binding_for(self.bindings, contract, role)
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder from ``start`` upwards that holds ``artifacts.yaml`` or contracts; ``start`` if none does."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / ARTIFACTS_FILE).is_file() or next((folder / CONTRACTS_FOLDER).rglob("*.yaml"), None) is not None:
+            return folder
+    return start
+
+
+def shipped_contracts() -> Path:
+    """The folder of the contracts that come with the package, in a wheel as in a checkout.
+
+    Raises:
+        FileNotFoundError: the installation is incomplete.
+    """
+    package = Path(str(resources.files("falsifiable")))
+    for folder in (package / "shipped" / CONTRACTS_FOLDER, package.parent.parent / CONTRACTS_FOLDER):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"no contracts beside {package}; reinstall: pip install --force-reinstall falsifiable")
+
+
+def shipped_schema() -> Path:
+    """The JSON Schema of contract files that comes with the package: what ``contract schema`` prints the path of."""
+    return shipped_contracts() / "contract.schema.json"
+
+
+def load_workspace(
+    root: Path,
+    signatures: Mapping[str, CheckSignature],
+    contracts_folder: Path | None = None,
+    *,
+    limits: ContractLimits = DEFAULT_LIMITS,
+) -> Workspace:
+    """Read and check everything a workspace says; nothing is run.
+
+    Args:
+        root: the folder that holds ``artifacts.yaml`` and ``contracts/``.
+        signatures: what each installed check accepts, by its name.
+        contracts_folder: where the contracts are; ``root/contracts``, or the shipped ones where that has none.
+        limits: what each file may cost.
+    """
+    own = contracts_folder or root / CONTRACTS_FOLDER
+    shipped = contracts_folder is None and not any(own.rglob("*.y*ml"))
+    folder = shipped_contracts() if shipped else own
+    read = [read_contract(path, shown=_shown(path, root), limits=limits) for path in sorted(folder.rglob("*.yaml"))]
+    files = check_contracts(read, signatures, limits=limits)
+    diagnostics = [one for file in files for one in file.diagnostics]
+    diagnostics += _passed_over(folder, root)
+    bindings: dict[str, Binding] = {}
+    artifacts = root / ARTIFACTS_FILE
+    if artifacts.exists() or artifacts.is_symlink():
+        bindings, found = read_bindings(artifacts, _declared(files), shown=_shown(artifacts, root), limits=limits)
+        diagnostics += found
+    contracts = tuple(file.contract for file in files if file.contract is not None)
+    return Workspace(root, folder, files, contracts, bindings, tuple(diagnostics), shipped)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """``path`` as a person standing in the root would write it."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+
+
+def _passed_over(folder: Path, root: Path) -> list[Diagnostic]:
+    """A warning for each file that someone may believe to be read."""
+    found: list[Diagnostic] = []
+    for path in sorted(folder.rglob("*.yml")):
+        faults = Faults(_shown(path, root))
+        faults.add("CONTRACT-FILE-SUFFIX", Position(), "a .yml file is not read", f"rename it to {path.stem}.yaml")
+        found += faults.sorted()
+    return found
+
+
+def _declared(files: tuple[ContractFile, ...]) -> dict[str, dict[str, Kind]]:
+    """Contract name -> role -> kind, from every file whose name and roles are sound, whatever else is not."""
+    declared: dict[str, dict[str, Kind]] = {}
+    for file in files:
+        name = file.node("contract")
+        if isinstance(name, ScalarNode):
+            roles = declared.setdefault(name.text, {})
+            for trail, part in file.parts.items():
+                if isinstance(part, ArtifactDeclaration):
+                    roles[str(trail[1])] = part.kind
+    return declared

@@ -1,0 +1,335 @@
+"""Strict YAML: bytes -> a tree of nodes with line and column, or the faults that stood in the way.
+
+The tree is built from PyYAML's C *events* and never through its composer: the C composer recurses and dies on deeply
+nested input (50,000 brackets, a 50 KB file, end the process), while the event stream is iterative, so that the depth
+is counted, and refused, before anything can be built. Tags, anchors, aliases, merge keys and directives are refused:
+what a file means must be readable from the file, once, top to bottom.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from falsifiable.contracts.diagnostics import Diagnostic, Position, quoted, shortened
+from falsifiable.contracts.faults import Faults
+from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.nodes import Entry, FaultyNode, MappingNode, Node, ScalarNode, SequenceNode, described
+from falsifiable.contracts.scalars import NumberError, resolve
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_WIDE_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+# Control characters YAML forbids, and the three line breaks that YAML 1.1 knows and YAML 1.2 and editors do not:
+# a file must not have other line numbers here than in the editor.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_SYNTAX_HINTS = {
+    "mapping values are not allowed": "a text that holds ': ' needs quotes around it",
+    "cannot start any token": "a text that starts with @, ` or % needs quotes around it",
+    "unexpected end of stream": "a quote or bracket is never closed",
+    "could not find expected ':'": "every line of a mapping is 'key: value'",
+    "did not find expected key": "compare the indentation with the lines above, and close every quote",
+    "did not find expected ',' or": "a bracket is never closed, or a comma is missing",
+    "unknown escape character": "write texts with backslashes in single quotes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class YamlFile:
+    """What one YAML file holds: ``root`` is None where no tree could be built; ``digest`` is over the raw bytes."""
+
+    path: str
+    digest: str
+    root: MappingNode | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class _UnreadableError(Exception):
+    """The file cannot be read any further; the fault has been reported."""
+
+
+def read_yaml(
+    source: Path | bytes, *, shown: str = "", may_be_empty: bool = False, limits: ContractLimits = DEFAULT_LIMITS
+) -> YamlFile:
+    """Read a YAML file whose top is a mapping.
+
+    Args:
+        source: the file, or its bytes.
+        shown: the path to name in diagnostics; the path itself when absent.
+        may_be_empty: a file of nothing but comments is an empty mapping instead of a fault.
+        limits: what the file may cost.
+    """
+    name = shown or (str(source) if isinstance(source, Path) else "<bytes>")
+    faults = Faults(name, limits)
+    raw, root = b"", None
+    try:
+        raw = source if isinstance(source, bytes) else _bytes_of(source, faults, limits)
+        if len(raw) > limits.max_contract_bytes:
+            _refuse_size(len(raw), faults, limits)
+        root = _TreeReader(_decoded(raw, faults), faults, limits, may_be_empty).read()
+    except _UnreadableError:
+        pass
+    return YamlFile(name, hashlib.sha256(raw).hexdigest(), root, faults.sorted())
+
+
+def _bytes_of(path: Path, faults: Faults, limits: ContractLimits) -> bytes:
+    """The bytes of a regular file; a FIFO or device is refused instead of waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                faults.add("YAML-UNREADABLE", Position(), "not a regular file", "name a YAML file")
+                raise _UnreadableError
+            if status.st_size > limits.max_contract_bytes:
+                _refuse_size(status.st_size, faults, limits)
+            return file.read(limits.max_contract_bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        faults.add("YAML-UNREADABLE", Position(), f"the file cannot be read: {reason}", "check path and permissions")
+        raise _UnreadableError from error
+
+
+def _refuse_size(size: int, faults: Faults, limits: ContractLimits) -> None:
+    message = f"the file has {size} bytes, more than the {limits.max_contract_bytes} that are read"
+    faults.add("YAML-TOO-LARGE", Position(), message, "split it into several contracts")
+    raise _UnreadableError
+
+
+def _decoded(raw: bytes, faults: Faults) -> str:
+    """The text of a UTF-8 file, without its byte order mark."""
+    save = "save the file as UTF-8"
+    if wide := _WIDE_MARKS.get(raw[:2]):
+        faults.add("YAML-ENCODING", Position(), f"the file is {wide} (byte order mark at byte 0), expected UTF-8", save)
+        raise _UnreadableError
+    nul = raw.find(b"\0")
+    if nul >= 0:
+        message = f"NUL at byte {nul}: this is binary, or text that is not UTF-8"
+        faults.add("YAML-ENCODING", _position_of_byte(raw, nul), message, save)
+        raise _UnreadableError
+    skipped = len(_BYTE_ORDER_MARK) if raw.startswith(_BYTE_ORDER_MARK) else 0
+    try:
+        text = raw[skipped:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset = error.start + skipped
+        message = f"not UTF-8: byte {raw[offset]:#04x} at byte {offset} ({error.reason})"
+        faults.add("YAML-ENCODING", _position_of_byte(raw, offset), message, save)
+        raise _UnreadableError from error
+    if forbidden := _FORBIDDEN.search(text):
+        before = text[: forbidden.start()]
+        position = Position(before.count("\n") + 1, forbidden.start() - before.rfind("\n"))
+        message = f"the character U+{ord(forbidden[0]):04X} is not allowed in the file"
+        faults.add("YAML-CHARACTER", position, message, "remove it, or write it as an escape in a double-quoted text")
+        raise _UnreadableError
+    return text
+
+
+def _position_of_byte(raw: bytes, offset: int) -> Position:
+    raw, offset = (raw[3:], offset - 3) if raw.startswith(_BYTE_ORDER_MARK) else (raw, offset)
+    start = raw.rfind(b"\n", 0, offset) + 1
+    return Position(raw.count(b"\n", 0, offset) + 1, len(raw[start:offset].decode("utf-8", "replace")) + 1)
+
+
+@dataclass(slots=True)
+class _OpenCollection:
+    """A mapping or list whose end has not been read yet."""
+
+    position: Position
+    is_mapping: bool
+    faulty: bool
+    items: list[Node] = field(default_factory=list)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    awaiting_value: bool = False
+    key: tuple[str, Position] | None = None
+
+    def closed(self) -> Node:
+        if self.faulty:
+            return FaultyNode(self.position)
+        if self.is_mapping:
+            return MappingNode(self.position, tuple(self.entries.values()))
+        return SequenceNode(self.position, tuple(self.items))
+
+
+class _TreeReader:
+    """Turns the events of one document into a tree, keeping the open collections on a stack of its own."""
+
+    def __init__(self, text: str, faults: Faults, limits: ContractLimits, may_be_empty: bool) -> None:
+        self._text = text
+        self._faults = faults
+        self._limits = limits
+        self._may_be_empty = may_be_empty
+        self._open: list[_OpenCollection] = []
+        self._root: Node | None = None
+        self._nodes = 0
+        self._anchors_reported = False
+
+    def read(self) -> MappingNode | None:
+        """The top mapping; None where it is something else. Raises _UnreadableError after reporting why."""
+        self._refuse_directives()
+        documents = 0
+        for event in self._events():
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    message = "a second document starts here; a file holds one"
+                    self._stop("YAML-DOCUMENTS", _start(event), message, "remove the '---', or use two files")
+            elif isinstance(event, yaml.NodeEvent):
+                self._node(event)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                self._place(self._open.pop().closed())
+        return self._top()
+
+    def _top(self) -> MappingNode | None:
+        if self._root is None or (isinstance(self._root, ScalarNode) and self._root.value is None):
+            if self._may_be_empty:
+                return MappingNode(Position(), ())
+            self._stop("YAML-EMPTY", Position(), "the file is empty, expected a mapping of keys to values", "")
+        if isinstance(self._root, SequenceNode | ScalarNode):
+            message = f"expected a mapping at the top of the file, got {described(self._root)}"
+            self._stop("YAML-NOT-A-MAPPING", self._root.position, message, "start with 'key: value' lines")
+        return self._root if isinstance(self._root, MappingNode) else None
+
+    def _events(self) -> Iterator[yaml.Event]:
+        try:
+            yield from yaml.parse(self._text, Loader=yaml.CSafeLoader)
+        except yaml.YAMLError as error:
+            self._syntax_error(error)
+
+    def _refuse_directives(self) -> None:
+        """Stop at a ``%YAML`` or ``%TAG`` line: libyaml compares each with all before it, minutes for one megabyte."""
+        for number, line in enumerate(self._text.split("\n"), start=1):
+            if line.startswith("%"):
+                self._stop("YAML-DIRECTIVE", Position(number, 1), "YAML directives are not allowed", "remove this line")
+            if line.strip() and not line.lstrip().startswith("#"):
+                return
+
+    def _syntax_error(self, error: yaml.YAMLError) -> None:
+        mark = getattr(error, "problem_mark", None)
+        if "end of stream" in str(getattr(error, "problem", "")):
+            mark = getattr(error, "context_mark", None) or mark  # where the open quote starts, not where the file ends
+        position = Position(mark.line + 1, mark.column + 1) if mark else Position()
+        lines = self._text.split("\n")
+        line = lines[position.line - 1] if position.line <= len(lines) else ""
+        indentation = line[: len(line) - len(line.lstrip())]
+        if "\t" in indentation:
+            at = Position(position.line, indentation.index("\t") + 1)
+            self._stop("YAML-TAB", at, "a tab in the indentation; YAML is indented with spaces", "replace it by spaces")
+        said = [str(part) for part in (getattr(error, "context", None), getattr(error, "problem", None)) if part]
+        message = ": ".join(said) or str(error).splitlines()[0]
+        hint = next((hint for part, hint in _SYNTAX_HINTS.items() if part in message), "")
+        self._stop("YAML-SYNTAX", position, message, hint)
+
+    def _stop(self, rule: str, position: Position, message: str, hint: str) -> None:
+        self._faults.add(rule, position, message, hint)
+        raise _UnreadableError
+
+    def _node(self, event: yaml.NodeEvent) -> None:
+        position = _start(event)
+        self._nodes += 1
+        if self._nodes > self._limits.max_nodes:
+            message = f"more than {self._limits.max_nodes} keys and values in one file"
+            self._stop("YAML-TOO-MANY-NODES", position, message, "split it into several contracts")
+        self._report_anchor(event, position)
+        faulty = isinstance(event, yaml.AliasEvent) or self._has_tag(event, position)
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._enter(event, position, faulty)
+        elif isinstance(event, yaml.ScalarEvent):
+            self._scalar(event, position, faulty)
+        else:
+            self._place(FaultyNode(position))
+
+    def _report_anchor(self, event: yaml.NodeEvent, position: Position) -> None:
+        """Report the first anchor or alias of the file: where there is one there are often hundreds."""
+        name = getattr(event, "anchor", None)
+        if name is None or self._anchors_reported:
+            return
+        self._anchors_reported = True
+        sign, what = ("*", "alias") if isinstance(event, yaml.AliasEvent) else ("&", "anchor")
+        message = f"the {what} {quoted(sign + name)}: anchors and aliases are not allowed"
+        self._faults.add("YAML-ANCHOR", position, message, "write the value out in each place")
+
+    def _has_tag(self, event: yaml.NodeEvent, position: Position) -> bool:
+        tag = getattr(event, "tag", None)
+        if tag is None:
+            return False
+        shown = tag.replace("tag:yaml.org,2002:", "!!")
+        self._faults.add("YAML-TAG", position, f"the tag {quoted(shown)}: tags are not allowed", "remove the tag")
+        return True
+
+    def _enter(self, event: yaml.CollectionStartEvent, position: Position, faulty: bool) -> None:
+        depth = self._limits.max_nesting_depth
+        if len(self._open) >= depth:
+            message = f"nested deeper than {depth} mappings and lists"
+            self._stop("YAML-TOO-DEEP", position, message, "a contract needs about five")
+        above = self._open[-1] if self._open else None
+        if above is not None and above.is_mapping and not above.awaiting_value:
+            message = "a list or mapping stands where a key is expected"
+            self._faults.add("YAML-KEY", position, message, "keys are texts; quote a text that starts with [, { or ?")
+        self._open.append(_OpenCollection(position, isinstance(event, yaml.MappingStartEvent), faulty))
+
+    def _scalar(self, event: yaml.ScalarEvent, position: Position, faulty: bool) -> None:
+        text: str = event.value
+        if len(text) > self._limits.max_scalar_characters:
+            message = f"a value of {len(text)} characters; at most {self._limits.max_scalar_characters} are read"
+            self._faults.add("YAML-TOO-LONG", position, message, "move long texts into the spec and refer to it")
+            faulty = True
+        if faulty:
+            self._place(FaultyNode(position))
+            return
+        try:
+            value = resolve(text, self._limits) if event.implicit[0] and not event.style else text
+        except NumberError as error:
+            self._faults.add(
+                "YAML-NUMBER", position, str(error), "write a number that can be held, or quote it if it is a text"
+            )
+            self._place(FaultyNode(position))
+            return
+        self._place(ScalarNode(position, text, value))
+
+    def _place(self, node: Node) -> None:
+        """Hand a finished node to the collection it stands in, as a key, a value or an item."""
+        if not self._open:
+            self._root = node
+            return
+        above = self._open[-1]
+        if not above.is_mapping:
+            above.items.append(node)
+        elif above.awaiting_value:
+            above.awaiting_value = False
+            if above.key is not None:
+                key, position = above.key
+                above.entries[key] = Entry(key, position, node)
+        else:
+            above.awaiting_value = True
+            above.key = self._key(above, node)
+
+    def _key(self, mapping: _OpenCollection, node: Node) -> tuple[str, Position] | None:
+        """The key ``node`` is, or None where it is none and its value is to be dropped."""
+        if not isinstance(node, ScalarNode):
+            return None
+        if not isinstance(node.value, str):
+            message = f"a key must be a text, got {described(node)}"
+            self._faults.add("YAML-KEY", node.position, message, f'quote it: "{shortened(node.text)}"')
+            return None
+        if node.value == "<<":
+            message = "merge keys ('<<') are not allowed"
+            self._faults.add("YAML-MERGE-KEY", node.position, message, "write the keys out in each place")
+            return None
+        if node.value in mapping.entries:
+            first = mapping.entries[node.value].position.line
+            message = f"the key {quoted(node.value)} stands twice in this mapping: in line {first} and in line "
+            hint = "remove one of the two"
+            self._faults.add("YAML-DUPLICATE-KEY", node.position, f"{message}{node.position.line}", hint)
+            return None
+        return node.value, node.position
+
+
+def _start(event: Any) -> Position:
+    return Position(event.start_mark.line + 1, event.start_mark.column + 1)

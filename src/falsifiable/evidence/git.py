@@ -1,0 +1,183 @@
+"""What git knows about the code a judgement was made with.
+
+Evidence counts where it was recorded at a commit of this history. A squash merge drops the commit but keeps its trees,
+so evidence also counts where some commit of this history has the same trees of judging code.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol
+
+JUDGING_TREES = ("src", "falsifiers", "contracts")
+"""The folders of a workspace that hold what judges: readers and SDK, falsifiers, contracts. Absent ones are skipped."""
+
+GIT_SECONDS = 60
+"""How long one git command may take before it counts as failed."""
+
+_DEEPEN = "fetch the whole history (git fetch --unshallow, or fetch-depth: 0 in the checkout step)"
+
+
+class GitError(Exception):
+    """Git could not answer; the message is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Whether a commit is part of this history; ``unknown`` where that cannot be seen from here. ``why`` says so."""
+
+    counts: Literal["yes", "no", "unknown"]
+    why: str = ""
+
+
+class History(Protocol):
+    """Whatever can say whether evidence was recorded within this history."""
+
+    def membership(self, commit: str, trees: Mapping[str, str]) -> Membership:
+        """Whether ``commit``, or one with the same ``trees`` of judging code, is part of this history."""
+        ...  # pragma: no cover
+
+
+class Repository:
+    """The git repository around a workspace, as it stood when each question was first asked.
+
+    Every answer is remembered, so make a new one after a commit. A workspace outside any repository has a ``problem``,
+    no ``head``, no ``trees``, and is ``dirty``: whatever judges there stands in no commit.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._memberships: dict[tuple[str, tuple[tuple[str, str], ...]], Membership] = {}
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why git cannot be asked about this workspace, or None where it can."""
+        try:
+            self._git("rev-parse", "--git-dir")
+        except GitError as error:
+            return str(error)
+        return None
+
+    @cached_property
+    def head(self) -> str | None:
+        """The checked-out commit; None outside a repository and before the first commit."""
+        return None if self.problem else self._resolved("HEAD")
+
+    @cached_property
+    def branch(self) -> str | None:
+        """The checked-out branch; None outside a repository and for a detached head."""
+        if self.problem:
+            return None
+        done = self._run("symbolic-ref", "--short", "--quiet", "HEAD")
+        return done.stdout.decode().strip() or None
+
+    @cached_property
+    def trees(self) -> Mapping[str, str]:
+        """Judging tree -> git tree id at ``head``, for those that exist."""
+        if self.head is None:
+            return {}
+        return next((trees for _, trees in self._trees_of([self.head])), {})
+
+    @cached_property
+    def dirty(self) -> bool:
+        """Whether the judging trees differ from ``head``: changed, deleted, or new and not ignored."""
+        if self.head is None:
+            return True
+        compiled = ":(exclude,glob)**/__pycache__/**"
+        changed = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--", *JUDGING_TREES, compiled)
+        return bool(changed)
+
+    @cached_property
+    def shallow(self) -> bool:
+        """Whether older commits were left out when this repository was cloned."""
+        return self.problem is None and self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def membership(self, commit: str, trees: Mapping[str, str]) -> Membership:
+        """Whether ``commit``, or one with the same ``trees`` of judging code, is an ancestor of ``head``."""
+        key = (commit, tuple(sorted(trees.items())))
+        if key not in self._memberships:
+            self._memberships[key] = self._look_up(commit, trees)
+        return self._memberships[key]
+
+    def file_at(self, revision: str, path: str) -> bytes | None:
+        """The bytes of ``path`` (relative to the workspace) at ``revision``, None where it is not there.
+
+        Raises :class:`GitError` for a revision that git does not know.
+        """
+        commit = self._resolved(revision)
+        if commit is None:
+            raise GitError(f"git knows no revision {revision!r} here; fetch it, or name another")
+        done = self._run("cat-file", "blob", f"{commit}:{self._prefix}{path}")
+        return done.stdout if done.returncode == 0 else None
+
+    def _look_up(self, commit: str, trees: Mapping[str, str]) -> Membership:
+        if self.problem:
+            return Membership("unknown", self.problem)
+        if self.head and (self._is_ancestor(commit) or (trees and trees in self._judging_history)):
+            return Membership("yes")
+        if self.shallow:
+            return Membership("unknown", f"commit {commit[:12]} cannot be looked for in a shallow clone; {_DEEPEN}")
+        return Membership("no", f"commit {commit[:12]} is not in this history, nor is one with the same judging code")
+
+    def _is_ancestor(self, commit: str) -> bool:
+        return self._run("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
+
+    @cached_property
+    def _judging_history(self) -> list[Mapping[str, str]]:
+        """The judging trees at every commit of this history that changed them.
+
+        Parents of a merge are all followed: a merge that takes one parent's trees is dropped, that parent is not.
+        """
+        paths = [f":(top){self._prefix}{name}" for name in JUDGING_TREES]
+        commits = self._git("rev-list", "--full-history", "HEAD", "--", *paths).decode().split()
+        return [trees for _, trees in self._trees_of(commits)]
+
+    def _trees_of(self, commits: list[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+        asked = "".join(f"{commit}:{self._prefix}{name}\n" for commit in commits for name in JUDGING_TREES)
+        answered = self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", given=asked.encode())
+        answers = answered.decode().splitlines()
+        for index, commit in enumerate(commits):
+            start = index * len(JUDGING_TREES)
+            of_commit = zip(JUDGING_TREES, answers[start : start + len(JUDGING_TREES)], strict=True)
+            yield commit, {name: answer.split()[0] for name, answer in of_commit if answer.endswith(" tree")}
+
+    @cached_property
+    def _prefix(self) -> str:
+        """The workspace's folder within the repository, "" or ending in a slash."""
+        return self._git("rev-parse", "--show-prefix").decode().rstrip("\n")
+
+    def _resolved(self, revision: str) -> str | None:
+        done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return done.stdout.decode().strip() or None
+
+    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
+        done = self._run(*arguments, given=given)
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip().splitlines() or [f"git ended with {done.returncode}"]
+            raise GitError(said[0].removeprefix("fatal: "))
+        return done.stdout
+
+    def _run(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(
+                ["git", "-C", str(self.root), *arguments],
+                input=given, capture_output=True, env=_environment(), timeout=GIT_SECONDS, check=False,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise GitError("git is not installed, so the commits that evidence names cannot be looked up") from None
+        except subprocess.TimeoutExpired:
+            raise GitError(f"git {arguments[0]} took longer than {GIT_SECONDS} seconds") from None
+
+
+def _environment() -> dict[str, str]:
+    """Git's answers must not depend on the language, nor on the hook we may be running in, and must change nothing."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _SET_BY_HOOKS}
+    return {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+
+_SET_BY_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})

@@ -1,0 +1,74 @@
+"""The console report: what was falsified first, then what could not be asked, then the scoreboard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from falsifiable.falsifier import Verdict
+from falsifiable.report.text import clean, shortened
+from falsifiable.validation.results import ContractResult, Judgement
+
+MARKS = {"held": "held", "falsified": "FALSIFIED", "inconclusive": "inconclusive"}
+
+
+def print_results(results: Sequence[ContractResult], out: TextIO, *, verbose: bool = False) -> None:
+    """Write the report of a validation to ``out``: findings in full, then one line per falsifier and the counts."""
+    judgements = [judgement for result in results for judgement in result.judgements]
+    for judgement in judgements:
+        if judgement.verdict.outcome == "falsified":
+            _print_falsified(judgement, out)
+    for judgement in judgements:
+        if judgement.vacuous and judgement.verdict.outcome == "held":
+            _print_vacuous(judgement, out)
+    for result in results:
+        _print_contract(result, out, verbose=verbose)
+    out.write(summary(judgements) + "\n")
+
+
+def summary(judgements: Sequence[Judgement]) -> str:
+    """The counted last line, such as ``31 falsifiers: 30 held, 1 falsified, 0 inconclusive; 12 judged now``."""
+    counts = {outcome: sum(one.verdict.outcome == outcome for one in judgements) for outcome in MARKS}
+    fresh = sum(not one.known and one.verdict.outcome != "inconclusive" for one in judgements)
+    said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+    return f"{len(judgements)} falsifiers: {said}; {fresh} judged now, the rest known or not to be judged"
+
+
+def _print_falsified(judgement: Judgement, out: TextIO) -> None:
+    out.write(f"FALSIFIED {judgement.falsifier} ({judgement.contract}, check {judgement.check})\n")
+    out.write(f"  claim:    {clean(judgement.claim)}\n")
+    out.write(f"  found:    {clean(judgement.verdict.found)}\n")
+    for artifact in judgement.artifacts:
+        out.write(f"  on:       {artifact.role} = {clean(artifact.path) or 'specimen'} ({artifact.digest[:12]})\n")
+    if judgement.verdict.measurements:
+        out.write(f"  measured: {measured(judgement.verdict)}\n")
+    out.write(f"  next:     contract explain {judgement.check}\n\n")
+
+
+def _print_vacuous(judgement: Judgement, out: TextIO) -> None:
+    survivors = [one.counterexample for one in judgement.challenges if one.outcome == "survived"]
+    why = f"it let through {', '.join(survivors)}" if survivors else "it ships no counterexample"
+    out.write(f"VACUOUS {judgement.falsifier} ({judgement.contract}): check {judgement.check} cannot fail: {why}.\n")
+    out.write("  Its verdict counts for nothing until every counterexample is falsified.\n\n")
+
+
+def _print_contract(result: ContractResult, out: TextIO, *, verbose: bool) -> None:
+    out.write(f"{result.contract} {result.version}\n")
+    for judgement in result.judgements:
+        mark = MARKS[judgement.verdict.outcome] + (" (vacuous)" if judgement.vacuous and judgement.verdict.outcome == "held" else "")
+        out.write(f"  {mark:<13} {judgement.falsifier:<24} {shortened(clean(judgement.claim), 78)}\n")
+        if judgement.verdict.outcome == "inconclusive":
+            out.write(f"  {'':<13} {'':<24} because {shortened(clean(judgement.verdict.found), 220)}\n")
+        if verbose and judgement.verdict.measurements:
+            out.write(f"  {'':<13} {'':<24} {measured(judgement.verdict)}\n")
+        for lost in judgement.challenges:
+            if lost.outcome == "inconclusive":
+                out.write(f"  {'':<13} {'':<24} counterexample {lost.counterexample} proved nothing: {shortened(clean(lost.said), 160)}\n")
+    out.write("\n")
+
+
+def measured(verdict: Verdict) -> str:
+    """The measurements and how much was examined, in one line."""
+    said = ", ".join(clean(str(one)) for one in verdict.measurements)
+    unit = verdict.examined_unit or "things"
+    return f"{said} (examined {verdict.examined} {unit})"

@@ -1,0 +1,220 @@
+"""The specimen run: a corpus, the checkpoints made from it, and the record that binds them all by sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from falsifiable.samples import tokenizer
+from falsifiable.samples.models import write_export, write_huggingface, write_json
+from falsifiable.samples.texts import TEXTS
+from falsifiable.samples.weights import SHAPE, initial_weights, parameters, trained_weights
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Weights = dict[str, np.ndarray[Any, Any]]
+
+CORPUS_NAME = "specimen-poems"
+EVALUATION_SEQUENCES, EVALUATION_LENGTH = 7, 64
+
+# Mean next-token cross-entropy in nats over the first 7 x 64 validation tokens, as ``transformers`` computes it from
+# the specimen checkpoints in float32; a test computes both anew.
+INITIAL_VALIDATION_LOSS = 4.704163
+TRAINED_VALIDATION_LOSS = 4.591021
+
+PRETRAIN_STEPS, FINETUNE_STEPS, _STEPS_PER_EVALUATION = 8, 12, 4
+_LEARNING_RATE = 1e-3
+_SECONDS_PER_STEP = 0.25
+# Losses between the first and the last step are made up; nothing was trained. They approach the real last one by this
+# share of the way at every step.
+_SHARE_OF_WAY = 0.25
+
+
+def token_ids(split: str) -> list[int]:
+    """The tokens of a split: its files in the order of the manifest, each closed by the end-of-text token."""
+    return [
+        token
+        for text in TEXTS[split].values()
+        for token in (*tokenizer.encode(text), tokenizer.END_OF_TEXT_ID)
+    ]  # fmt: skip
+
+
+def write_corpus(folder: Path) -> Path:
+    """Write ``manifest.json``, one text and one token file per split; return the manifest's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {
+        "corpus_manifest": 1,
+        "name": CORPUS_NAME,
+        "splits": {split: _write_split(folder, split) for split in TEXTS},
+        "evaluation": {"sequences": EVALUATION_SEQUENCES, "sequence_length": EVALUATION_LENGTH},
+    }
+    return write_json(folder / "manifest.json", manifest)
+
+
+def _write_split(folder: Path, split: str) -> dict[str, Any]:
+    import numpy as np
+
+    contents = {name: text.encode() for name, text in TEXTS[split].items()}
+    tokens = np.array(token_ids(split), dtype="<u2").tobytes()
+    (folder / f"{split}.txt").write_bytes(b"".join(contents.values()))
+    (folder / f"{split}.tokens").write_bytes(tokens)
+    files = [{"path": name, "sha256": _sha256(text), "bytes": len(text)} for name, text in contents.items()]
+    return {
+        "sha256": _digest_of({str(file["path"]): str(file["sha256"]) for file in files}),
+        "path": f"{split}.txt",
+        "tokens_path": f"{split}.tokens",
+        "tokens_sha256": _sha256(tokens),
+        "tokens": len(tokens) // 2,
+        "real_share": 1.0,
+        "files": files,
+    }
+
+
+def write_run(folder: Path) -> Path:
+    """Write a whole run folder, as the reference run leaves one; return the folder."""
+    initial = initial_weights(token_ids("pretrain"))
+    trained = trained_weights(initial)
+    write_corpus(folder / "corpus")
+    write_huggingface(folder / "pretrained", initial)
+    write_huggingface(folder / "finetuned", trained)
+    write_export(folder / "export" / "model.gguf", trained)
+    rows = [*_phase("pretrain"), *_phase("finetune")]
+    lines = [_json_line(row) for row in rows]
+    (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_json(folder / "step_zero.json", _step_zero(initial))
+    _write_yaml(folder / "run.yaml", _record(folder, rows))
+    return folder
+
+
+def _phase(phase: str) -> list[dict[str, Any]]:
+    """The rows of one phase: step 0 is the state before the first update, the last row the finished state."""
+    if phase == "pretrain":
+        steps, first, last = PRETRAIN_STEPS, 5.9, INITIAL_VALIDATION_LOSS
+    else:
+        steps, first, last = FINETUNE_STEPS, INITIAL_VALIDATION_LOSS, TRAINED_VALIDATION_LOSS
+    rows = []
+    for step in range(steps + 1):
+        val_loss = last if step == steps else last + (first - last) * (1 - _SHARE_OF_WAY) ** step
+        row = {"phase": phase, "step": step, "loss": round(val_loss - 0.05, 6)}
+        row["lr"] = round(_LEARNING_RATE * (1 - step / steps), 9)
+        if step % _STEPS_PER_EVALUATION == 0:
+            row["val_loss"] = round(val_loss, 6)
+        rows.append({**row, "seconds": step * _SECONDS_PER_STEP})
+    return rows
+
+
+def _step_zero(initial: Weights) -> dict[str, Any]:
+    tensors = {
+        name: {"sha256": _sha256(tensor.astype("<f4").tobytes()), "shape": list(tensor.shape)}
+        for name, tensor in initial.items()
+    }
+    return {"dtype": "float32", "tensors": tensors, "val_loss": INITIAL_VALIDATION_LOSS}
+
+
+def _record(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    artifacts = {
+        "init": "pretrained",
+        "trained": "finetuned",
+        "export": "export/model.gguf",
+        "tokenizer": "finetuned/tokenizer.json",
+        "corpus": "corpus/manifest.json",
+        "metrics": "metrics.jsonl",
+        "step_zero": "step_zero.json",
+    }
+    recorded = {role: _artifact(folder, path) for role, path in artifacts.items()}
+    return {
+        "run_record": 1,
+        "run_id": "00000000-0000-4000-8000-000000000000",
+        "commit": _sha256(b"specimen")[:40],
+        "dirty": False,
+        "command": ["python", "-m", "falsifiable.samples"],
+        "started": "2026-01-01T00:00:00Z",
+        "ended": "2026-01-01T00:00:05Z",
+        "environment": {
+            "python": "3.11.0",
+            "platform": "specimen",
+            "torch": None,
+            "transformers": None,
+            "tokenizers": None,
+            "safetensors": None,
+            "cpu_count": 1,
+            "cuda": None,
+        },
+        **{key: {"requested": value, "actual": value} for key, value in
+           {"seed": 0, "device": "cpu", "dtype": "float32", "data": CORPUS_NAME}.items()},
+        "init": {"requested": "pretrained", "actual": "pretrained", "sha256": recorded["init"]["sha256"]},
+        "architecture": _architecture(),
+        "datasets": {split: _dataset(split) for split in TEXTS},
+        "parameters": parameters(),
+        "steps": {"planned": FINETUNE_STEPS, "done": FINETUNE_STEPS},
+        "end_reason": "completed",
+        "metrics": {
+            "pretrain_val_loss": {"value": INITIAL_VALIDATION_LOSS, "step": PRETRAIN_STEPS},
+            "init_val_loss": {"value": INITIAL_VALIDATION_LOSS, "step": 0},
+            "train_loss": {"value": rows[-1]["loss"], "step": FINETUNE_STEPS},
+            "val_loss": {"value": TRAINED_VALIDATION_LOSS, "step": FINETUNE_STEPS},
+        },
+        "artifacts": recorded,
+        "inputs": {},
+    }  # fmt: skip
+
+
+def _architecture() -> dict[str, Any]:
+    return {
+        "family": "qwen2",
+        "vocab_size": SHAPE.vocab_size,
+        "hidden_size": SHAPE.hidden_size,
+        "num_hidden_layers": SHAPE.num_hidden_layers,
+        "num_attention_heads": SHAPE.num_attention_heads,
+        "num_key_value_heads": SHAPE.num_key_value_heads,
+        "head_dim": SHAPE.head_dim,
+        "intermediate_size": SHAPE.intermediate_size,
+        "max_position_embeddings": SHAPE.max_position_embeddings,
+        "rope_theta": SHAPE.rope_theta,
+        "rms_norm_eps": SHAPE.rms_norm_eps,
+        "tie_word_embeddings": True,
+    }
+
+
+def _dataset(split: str) -> dict[str, Any]:
+    digests = {name: _sha256(text.encode()) for name, text in TEXTS[split].items()}
+    return {
+        "sha256": _digest_of(digests),
+        "files": len(digests),
+        "tokens": len(token_ids(split)),
+        "real_share": 1.0,
+        "path": f"corpus/{split}.tokens",
+    }
+
+
+def _artifact(folder: Path, relative: str) -> dict[str, Any]:
+    path = folder / relative
+    if path.is_file():
+        return {"path": relative, "size": path.stat().st_size, "sha256": _sha256(path.read_bytes())}
+    files = [file for file in path.rglob("*") if file.is_file()]
+    digests = {file.relative_to(path).as_posix(): _sha256(file.read_bytes()) for file in files}
+    size = sum(file.stat().st_size for file in files)
+    return {"path": relative, "size": size, "sha256": _digest_of(digests)}
+
+
+def _digest_of(digests: Mapping[str, str]) -> str:
+    lines = sorted(f"{digest}  {path}\n" for path, digest in digests.items())
+    return _sha256("".join(lines).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _json_line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    import yaml
+
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -1,0 +1,164 @@
+"""The doors to the specimens: opened artifacts by kind, or all their files in a folder."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from falsifiable.samples.models import write_encoder
+from falsifiable.samples.records import write_run
+
+if TYPE_CHECKING:
+    from falsifiable.artifacts import Command, Corpus, Model, Run, Tokenizer
+    from falsifiable.contracts.model import Kind
+
+    Specimen = Model | Tokenizer | Run | Corpus | Command
+
+# Kind -> the variants there are, the one that "" stands for first. A command also takes the id of a falsifier.
+VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "model": ("trained", "init", "export", "safetensors", "encoder"),
+        "tokenizer": ("tokenizer", "embedded"),
+        "run": ("run",),
+        "corpus": ("corpus",),
+        "command": ("refuses", "accepts"),
+    }
+)
+_PLACES = {
+    "init": "run/pretrained",
+    "trained": "run/finetuned",
+    "export": "run/export/model.gguf",
+    "safetensors": "run/finetuned/model.safetensors",
+    "encoder": "encoder",
+    "tokenizer": "run/finetuned/tokenizer.json",
+    "run": "run",
+    "corpus": "run/corpus/manifest.json",
+}
+_DEFAULT_FALSIFIER = "FALSIFY-SPECIMEN-001"
+_REFUSING = "import sys; sys.exit('{} refused: the specimen accepts nothing')"
+_ACCEPTING = "import pathlib, sys; pathlib.Path(sys.argv[1], 'model.safetensors').write_text('made')"
+
+
+def specimen(kind: Kind, *variants: str, folder: Path | None = None) -> Specimen:
+    """The specimen of a kind, opened.
+
+    Args:
+        kind: ``model``, ``tokenizer``, ``run``, ``corpus`` or ``command``.
+        variants: names to look for in ``VARIANTS[kind]``, such as the roles of a contract. The first that is there
+            counts, else the kind's first variant. For a command, the id of a falsifier is a variant too: the specimen
+            names it on stderr as it refuses.
+        folder: where specimens lie or are to be written; a folder of this process when absent.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if kind not in VARIANTS:
+        raise ValueError(f"there is no specimen of kind {kind!r}; the kinds are {', '.join(VARIANTS)}")
+    known = [one for one in variants if one in VARIANTS[kind] or (kind == "command" and one.startswith("FALSIFY-"))]
+    return _opened(kind, (known or VARIANTS[kind])[0], folder or _folder_of_process())
+
+
+def write_specimens(folder: Path) -> dict[str, Path]:
+    """Write every specimen below ``folder``, unless they are there already, and return role -> path.
+
+    The roles are ``init``, ``trained``, ``export``, ``safetensors``, ``encoder``, ``tokenizer``, ``run``, ``corpus``.
+    The bytes are the same on every machine. Two processes may write to one folder at once.
+    """
+    if not (folder / "run").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_all_at_once(folder)
+    return {role: folder / place for role, place in _PLACES.items()}
+
+
+def _write_all_at_once(folder: Path) -> None:
+    """Write beside and rename, so that whoever sees a specimen sees all of it; who comes second drops theirs."""
+    beside = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
+    write_run(beside / "run")
+    write_encoder(beside / "encoder")
+    for name in ("encoder", "run"):  # the run last: its presence says that all is there
+        try:
+            (beside / name).rename(folder / name)
+        except OSError:
+            if not (folder / name).exists():
+                raise
+    shutil.rmtree(beside)
+
+
+@functools.cache
+def _opened(kind: Kind, variant: str, folder: Path) -> Specimen:
+    paths = write_specimens(folder)
+    open_it: Mapping[str, Callable[[], Specimen]] = {
+        "model": lambda: _open_model(paths[variant]),
+        "tokenizer": lambda: _open_tokenizer(variant, paths),
+        "run": lambda: _open_run(paths["run"]),
+        "corpus": lambda: _open_corpus(paths["corpus"]),
+        "command": lambda: _command(variant, folder),
+    }
+    return open_it[kind]()
+
+
+def _open_model(path: Path) -> Model:
+    from falsifiable.artifacts import open_model
+
+    return open_model(path)
+
+
+def _open_tokenizer(variant: str, paths: Mapping[str, Path]) -> Tokenizer:
+    from falsifiable.artifacts import open_tokenizer
+
+    if variant == "tokenizer":
+        return open_tokenizer(paths["tokenizer"])
+    embedded = _open_model(paths["export"]).tokenizer
+    if embedded is None:
+        raise ValueError(f"{paths['export']}: the specimen has lost its tokenizer")
+    return embedded
+
+
+def _open_run(path: Path) -> Run:
+    from falsifiable.artifacts import open_run
+
+    return open_run(path)
+
+
+def _open_corpus(path: Path) -> Corpus:
+    from falsifiable.artifacts import open_corpus
+
+    return open_corpus(path)
+
+
+def _command(variant: str, folder: Path) -> Command:
+    from falsifiable.artifacts import Command
+
+    if variant == "accepts":
+        return Command(("python", "-c", _ACCEPTING, "{output}"), folder=folder)
+    names = _DEFAULT_FALSIFIER if variant == "refuses" else variant
+    return Command(("python", "-c", _REFUSING.format(names), "{output}"), folder=folder)
+
+
+class _ProcessFolder:
+    """A temporary folder that the process which made it removes, and no process that was forked from it."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="falsifiable-specimens-"))
+        weakref.finalize(self, _remove_if_ours, self.path, os.getpid())
+
+
+def _remove_if_ours(path: Path, maker: int) -> None:
+    if os.getpid() == maker:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@functools.cache
+def _process_folder() -> _ProcessFolder:
+    return _ProcessFolder()
+
+
+def _folder_of_process() -> Path:
+    return _process_folder().path

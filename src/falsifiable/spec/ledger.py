@@ -1,0 +1,86 @@
+"""Everything a spec is derived from, read once: contracts, evidence, today's code, and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from falsifiable.contracts.model import Contract
+from falsifiable.evidence import Evidence, History, Statement, evidence_folder, heads, read_evidence
+from falsifiable.spec.render import RENDERERS, rendered, short
+from falsifiable.status import ContractStanding, JudgingCode, standings
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A workspace's contracts with all evidence, by spec, that was recorded for them."""
+
+    root: Path
+    contracts: tuple[Contract, ...]
+    evidence: Mapping[str, Evidence]
+    code: JudgingCode
+    history: History
+
+    @property
+    def specs(self) -> tuple[str, ...]:
+        """Every spec that a contract names or that has evidence."""
+        return tuple(sorted(self.evidence))
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All statements of all specs."""
+        return sum(self.evidence.values(), Evidence()).statements
+
+    def standings(self) -> tuple[ContractStanding, ...]:
+        """Where every contract stands, by what was recorded."""
+        return standings(self.contracts, self.statements, self.code, self.history)
+
+    def standings_of(self, spec: str, statements: Iterable[Statement] | None = None) -> tuple[ContractStanding, ...]:
+        """Where the contracts of ``spec`` stand, by all statements or by those given."""
+        known = self.statements if statements is None else statements
+        of_spec = {one.contract for one in self.contracts if spec_of(one) == spec}
+        every = standings(self.contracts, known, self.code, self.history)
+        return tuple(one for one in every if one.contract in of_spec)
+
+    def bearing_on(self, spec: str) -> frozenset[str]:
+        """The contracts whose evidence bears on the regions of ``spec``: its own and all that these require."""
+        by_name = {one.contract: one for one in self.contracts}
+        found: set[str] = set()
+        waiting = [one.contract for one in self.contracts if spec_of(one) == spec]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += by_name[name].requires if name in by_name else ()
+        return frozenset(found)
+
+
+def open_ledger(root: Path, contracts: Sequence[Contract], code: JudgingCode, history: History) -> Ledger:
+    """Read all evidence of the workspace ``root``."""
+    recorded = (folder.parent.name for folder in root.glob("spec/*/evidence") if folder.is_dir())
+    specs = {spec_of(one) for one in contracts} | set(recorded)
+    evidence = {spec: read_evidence(evidence_folder(root, spec)) for spec in sorted(specs)}
+    return Ledger(root, tuple(contracts), evidence, code, history)
+
+
+def spec_of(contract: Contract) -> str:
+    """The spec a contract's evidence is recorded for; a contract that names none is a spec of its own."""
+    return contract.spec or contract.contract
+
+
+def spec_path(root: Path, spec: str) -> Path:
+    """The Markdown file of a spec."""
+    return root / "spec" / spec / "spec.md"
+
+
+def planned_regions(ledger: Ledger, spec: str, statements: Iterable[Statement] | None = None) -> dict[str, str]:
+    """The content of every region of ``spec``, as the evidence (or those statements of it) and the code imply it."""
+    of_spec = ledger.standings_of(spec, statements)
+    return {name: rendered(name, of_spec) for name in RENDERERS}
+
+
+def rests_on(ledger: Ledger, spec: str) -> tuple[str, ...]:
+    """The short digests of the statements that the regions of ``spec`` rest on, for their markers."""
+    bearing = ledger.bearing_on(spec)
+    return tuple(short(head.sha256) for head in heads(one for one in ledger.statements if one.contract in bearing))

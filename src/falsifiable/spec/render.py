@@ -1,0 +1,114 @@
+"""What stands in each region of a spec, as Markdown: a function of standings alone, so of evidence and code alone.
+
+Nothing here looks at the clock, at local artifacts or at the order of anything but the names of contracts and the
+order in which a contract lists its falsifiers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from falsifiable.spec.markdown import escaped, table
+from falsifiable.status import ContractStanding, FalsifierStanding, Status
+
+SHORT_DIGEST = 12
+NO_CONTRACT = "No contract names this spec yet."
+
+
+def rendered(name: str, contracts: Sequence[ContractStanding]) -> str:
+    """The content of region ``name`` for the contracts of one spec. Raises KeyError for a name without a renderer."""
+    ordered = sorted(contracts, key=lambda one: one.contract)
+    return RENDERERS[name](ordered) if ordered else NO_CONTRACT
+
+
+def short(digest: str) -> str:
+    """The first digits of a digest or commit, enough to find it by."""
+    return digest[:SHORT_DIGEST]
+
+
+def _version(contracts: Sequence[ContractStanding]) -> str:
+    head = ("Contract", "Version", "Status", "Judged at commit", "Evidence")
+    return table(head, (_version_row(one) for one in contracts))
+
+
+def _version_row(one: ContractStanding) -> tuple[str, ...]:
+    commits = sorted({_commit(head.context.commit, dirty=head.context.dirty) for head in one.heads})
+    digests = [f"`{short(head.sha256)}`" for head in one.heads]
+    judged, evidence = ", ".join(commits) or "never", ", ".join(digests) or "none"
+    return (escaped(one.contract), escaped(one.version), one.shown, judged, evidence)
+
+
+def _commit(commit: str | None, *, dirty: bool) -> str:
+    if commit is None:
+        return "no commit"
+    return f"`{short(commit)}` with uncommitted changes" if dirty else f"`{short(commit)}`"
+
+
+def _scoreboard(contracts: Sequence[ContractStanding]) -> str:
+    return "\n\n".join(_scoreboard_of(one) for one in contracts)
+
+
+def _scoreboard_of(one: ContractStanding) -> str:
+    reached = sum(1 for falsifier in one.falsifiers if falsifier.met)
+    title = f"**{escaped(one.contract)} {escaped(one.version)}: {one.shown}**"
+    tally = f"{reached} of {len(one.falsifiers)} falsifiers at their ceiling"
+    head = ("Falsifier", "Claim", "Status", "Ceiling", "Measured, or why not", "Evidence")
+    return f"{title} ({tally})\n\n{table(head, (_scoreboard_row(f) for f in one.falsifiers))}"
+
+
+def _scoreboard_row(one: FalsifierStanding) -> tuple[str, ...]:
+    evidence = f"`{short(one.rests_on)}`" if one.rests_on else "none"
+    return (escaped(one.falsifier), escaped(one.claim), one.shown, one.ceiling.name, _measured(one), evidence)
+
+
+def _measured(one: FalsifierStanding) -> str:
+    """The reason where there is one to give, else the numbers the verdict rests on."""
+    if one.stale and one.stale_status is not None:
+        return escaped("; ".join(one.stale))
+    if one.judgement is None or one.status in (Status.FALSIFIED, Status.PROPOSED):
+        return escaped("; ".join(one.needs))
+    verdict = one.judgement.verdict
+    if verdict.outcome != "held":
+        specimen = "holds on specimens" if one.status == Status.PARTIAL else ""
+        return escaped("; ".join(part for part in (specimen, verdict.found) if part))
+    examined = f"examined {verdict.examined} {verdict.examined_unit}".strip()
+    return escaped(", ".join([*(str(measurement) for measurement in verdict.measurements), examined]))
+
+
+def _missing(contracts: Sequence[ContractStanding]) -> str:
+    return "\n\n".join(_missing_of(one) for one in contracts)
+
+
+def _missing_of(one: ContractStanding) -> str:
+    stands = f"**{escaped(one.contract)} {escaped(one.version)}** stands at {one.shown}"
+    if one.status >= Status.DISCHARGED:
+        return f"{stands}; nothing is missing."
+    lines = [*_conditions_missing(one), *_falsifiers_missing(one), *(f"- {escaped(held)}" for held in one.held_back)]
+    highest = "" if one.can_discharge else f"; {one.ceiling.name} is the highest that its claims can earn"
+    if not lines:
+        return f"{stands}{highest}, and nothing else is missing."
+    return "\n".join([f"{stands}{highest}. For {one.ceiling.name} it still needs:", "", *lines])
+
+
+def _conditions_missing(one: ContractStanding) -> list[str]:
+    if not one.can_discharge:
+        return []
+    return [f"- the run: {escaped(gap)}" for gap in one.unmet]
+
+
+def _falsifiers_missing(one: ContractStanding) -> list[str]:
+    """Each falsifier below its ceiling with its own reasons; what the whole run lacks was said once already."""
+    lines = []
+    for falsifier in one.falsifiers:
+        own = [need for need in falsifier.needs if need not in one.unmet]
+        if not falsifier.met and own:
+            lines.append(f"- {escaped(falsifier.falsifier)} ({falsifier.shown}): {escaped('; '.join(own))}")
+    return lines
+
+
+RENDERERS: Mapping[str, Callable[[Sequence[ContractStanding]], str]] = {
+    "version": _version,
+    "scoreboard": _scoreboard,
+    "missing": _missing,
+}
+"""The regions a spec may have, by name."""

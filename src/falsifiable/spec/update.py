@@ -1,0 +1,194 @@
+"""Keeping ``spec.md`` and the evidence in step: writing the regions, and asking whether they still say what is so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from falsifiable.evidence import EvidenceProblem, Repository, Statement, write_atomically
+from falsifiable.spec.findings import Finding, differences
+from falsifiable.spec.ledger import Ledger, planned_regions, rests_on, spec_path
+from falsifiable.spec.regions import Region, RegionError, Regions, find_regions, splice
+from falsifiable.spec.render import RENDERERS, short
+from falsifiable.status import ContractStanding, FalsifierStanding
+
+RECORD = "run `contract record` on the main line, or anywhere with --regions"
+
+
+@dataclass(frozen=True, slots=True)
+class SpecUpdate:
+    """What became of one spec: the regions that were written, and what stood in the way of others."""
+
+    spec: str
+    path: Path
+    written: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> SpecUpdate:
+    """Write the regions of ``spec`` that are not what evidence and code imply; every other byte stays.
+
+    A region edited by hand is left alone and reported, unless ``discard_edits``; with problems among the markers
+    nothing is written. A spec without a ``spec.md`` has no regions. Raises OSError.
+    """
+    path = spec_path(ledger.root, spec)
+    if not path.is_file():
+        return SpecUpdate(spec, path)
+    data = path.read_bytes()
+    shown = path.relative_to(ledger.root).as_posix()
+    regions, findings = _regions_of(data, shown)
+    if findings:
+        return SpecUpdate(spec, path, findings=findings)
+    planned = planned_regions(ledger, spec)
+    kept = [one for one in regions.found if one.edited and one.content != planned[one.name] and not discard_edits]
+    outdated = [one for one in regions.found if one not in kept and _differs(one, planned[one.name])]
+    if outdated:
+        contents = {one.name: planned[one.name] for one in outdated}
+        write_atomically(path, splice(data, contents, rests_on(ledger, spec)))
+    findings = tuple(_edited(shown, one, planned[one.name]) for one in kept)
+    return SpecUpdate(spec, path, tuple(one.name for one in outdated), findings)
+
+
+def check_specs(ledger: Ledger, repository: Repository, *, base: str | None = None) -> tuple[Finding, ...]:
+    """Whether the regions of every spec are exactly what the committed evidence and the code imply.
+
+    ``base`` names a revision whose regions are accepted as they are there: branches leave regions alone. Raises
+    GitError where git does not know it.
+    """
+    return tuple(finding for spec in ledger.specs for finding in check_spec(ledger, spec, repository, base=base))
+
+
+def check_spec(ledger: Ledger, spec: str, repository: Repository, *, base: str | None = None) -> tuple[Finding, ...]:
+    """The findings of one spec: evidence that is not what its name says, regions and markers, stale evidence.
+
+    Stale evidence is an error where no region tells of it: a region that shows the demotion is in step.
+    """
+    path = spec_path(ledger.root, spec)
+    shown = path.relative_to(ledger.root).as_posix()
+    of_spec = ledger.standings_of(spec)
+    undecided = sorted({why for one in of_spec for why in one.undecided})
+    data = path.read_bytes() if path.is_file() else b""
+    regions, of_markers = _regions_of(data, shown)
+    accepted = () if base is None else _regions_at(repository, base, shown)
+    of_regions = [
+        finding
+        for region in regions.found
+        if region.name in RENDERERS and (finding := _check_region(ledger, spec, region, data, accepted, not undecided))
+    ]
+    in_step = bool(regions.found) and not any(one.severity == "error" for one in (*of_markers, *of_regions))
+    return (
+        *(_broken(ledger, one) for one in ledger.evidence[spec].problems),
+        *(Finding("undecided", "inconclusive", shown, f"cannot be checked: {why}") for why in undecided),
+        *of_markers,
+        *of_regions,
+        *(finding for one in of_spec for finding in _stale(spec, one, fails=not in_step)),
+    )
+
+
+def _broken(ledger: Ledger, problem: EvidenceProblem) -> Finding:
+    shown = problem.path.relative_to(ledger.root).as_posix()
+    return Finding("evidence", "error", shown, problem.message, hint=problem.hint)
+
+
+def _regions_of(data: bytes, shown: str) -> tuple[Regions, tuple[Finding, ...]]:
+    try:
+        regions = find_regions(data)
+    except RegionError as error:
+        return Regions(), (Finding("marker", "error", shown, str(error)),)
+    findings = [Finding("marker", "error", shown, one.message, one.line) for one in regions.problems]
+    for region in regions.found:
+        if region.name not in RENDERERS:
+            near = get_close_matches(region.name, RENDERERS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(RENDERERS))}"
+            message = f"there is no region called {region.name}"
+            findings.append(Finding("marker", "error", shown, message, region.line, hint))
+    return regions, tuple(findings)
+
+
+def _regions_at(repository: Repository, base: str, shown: str) -> tuple[bytes, ...]:
+    """The bytes of every region of the spec at ``base``, markers included."""
+    data = repository.file_at(base, shown)
+    if data is None:
+        return ()
+    try:
+        return tuple(data[one.start : one.end] for one in find_regions(data).found)
+    except RegionError:
+        return ()
+
+
+def _check_region(
+    ledger: Ledger, spec: str, region: Region, data: bytes, accepted: Sequence[bytes], decided: bool
+) -> Finding | None:
+    shown = spec_path(ledger.root, spec).relative_to(ledger.root).as_posix()
+    computed = planned_regions(ledger, spec)[region.name]
+    if data[region.start : region.end] in accepted:
+        message = f"region {region.name} is as it was at the base, and the evidence has moved on since"
+        moved_on = decided and region.content != computed
+        return Finding("pending", "note", shown, message, region.line, RECORD) if moved_on else None
+    if region.edited:
+        return _edited(shown, region, computed)
+    if not decided or not _differs(region, computed):
+        return None
+    pending = _pending(ledger, spec, region)
+    if pending and region.content == planned_regions(ledger, spec, _without(ledger.statements, pending))[region.name]:
+        names = ", ".join(short(one.sha256) for one in pending)
+        message = f"region {region.name} is older than the evidence {names}"
+        return Finding("pending", "note", shown, message, region.line, RECORD)
+    said = "; ".join(differences(region, computed)) or "it was never written"
+    return Finding("out-of-date", "error", shown, f"region {region.name} is out of date: {said}", region.line, RECORD)
+
+
+def _differs(region: Region, computed: str) -> bool:
+    return region.content != computed or "sha256" not in region.attributes or region.edited
+
+
+def _pending(ledger: Ledger, spec: str, region: Region) -> tuple[Statement, ...]:
+    """The statements that the region was written without: those that none it names supersedes or is."""
+    bearing = ledger.bearing_on(spec)
+    known = {one.sha256: one for one in ledger.statements if one.contract in bearing}
+    waiting = [digest for digest in known if short(digest) in region.evidence]
+    reached: set[str] = set()
+    while waiting:
+        digest = waiting.pop()
+        if digest in known and digest not in reached:
+            reached.add(digest)
+            waiting += known[digest].supersedes
+    return tuple(known[digest] for digest in sorted(known) if digest not in reached)
+
+
+def _without(statements: Iterable[Statement], left_out: Iterable[Statement]) -> list[Statement]:
+    digests = {one.sha256 for one in left_out}
+    return [one for one in statements if one.sha256 not in digests]
+
+
+def _edited(shown: str, region: Region, computed: str) -> Finding:
+    said = "; ".join(differences(region, computed)) or "its content is right, the digest in its marker is not"
+    hint = "a status is earned, not typed: restore the region, or let `contract record --discard-edits` write it anew"
+    return Finding("edited", "error", shown, f"region {region.name} was edited by hand: {said}", region.line, hint)
+
+
+def _stale(spec: str, standing: ContractStanding, *, fails: bool) -> Iterator[Finding]:
+    """One finding per reason, with everything it demotes."""
+    by_reason: dict[str, list[FalsifierStanding]] = {reason: [] for reason in standing.stale}
+    for falsifier in standing.falsifiers:
+        for reason in falsifier.stale:
+            if reason not in standing.undecided:
+                by_reason.setdefault(reason, []).append(falsifier)
+    for reason, falsifiers in by_reason.items():
+        rests = sorted({one.rests_on for one in falsifiers if one.rests_on}) or [one.sha256 for one in standing.heads]
+        path = f"spec/{spec}/evidence/{rests[0]}.json"
+        message = f"{reason}; {_demoted(standing, falsifiers)}"
+        yield Finding("stale", "error" if fails else "note", path, message, hint="record again")
+
+
+def _demoted(standing: ContractStanding, falsifiers: Sequence[FalsifierStanding]) -> str:
+    fallen = [
+        f"{one.falsifier} from {one.stale_status.name} to {one.status.name}"
+        for one in falsifiers
+        if one.stale_status is not None and one.stale_status > one.status
+    ]
+    if standing.stale_status is not None and standing.stale_status > standing.status:
+        fallen.append(f"contract {standing.contract} from {standing.stale_status.name} to {standing.status.name}")
+    return f"this demotes {', '.join(fallen)}" if fallen else "this demotes nothing"

@@ -1,0 +1,81 @@
+"""The ladder: which status a judgement earns, as pure functions of what was seen (DESIGN sections 1 and 10).
+
+Everything here is monotonic: evidence that is better in one respect and equal in all others never earns less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from falsifiable.contracts.model import Ceiling, Contract, FalsifierDeclaration, Level
+from falsifiable.falsifier import Verdict
+from falsifiable.validation.results import Judgement
+
+_KNOWN_ORIGINS = frozenset({"recorded", "origin", "command"})
+
+
+class Status(IntEnum):
+    """A standing: FALSIFIED below the four levels of the ladder, so that the lowest of several is what counts."""
+
+    FALSIFIED = -1
+    PROPOSED = Level.PROPOSED
+    PARTIAL = Level.PARTIAL
+    INTEGRATION = Level.INTEGRATION
+    DISCHARGED = Level.DISCHARGED
+
+
+def earned(judgement: Judgement, *, committed: bool, discharged: bool) -> Status:
+    """What ``judgement`` earns before any ceiling.
+
+    Args:
+        judgement: what was seen.
+        committed: the judging code stood in a commit, without uncommitted changes.
+        discharged: every discharge condition of the contract was met, and no other evidence contradicts this one.
+    """
+    if judgement.verdict.outcome == "falsified":
+        return Status.FALSIFIED
+    if not judgement.proven or not (_held(judgement.verdict) or _held(judgement.on_specimen)):
+        return Status.PROPOSED
+    if not (_held(judgement.verdict) and committed and of_known_origin(judgement)):
+        return Status.PARTIAL
+    return Status.DISCHARGED if discharged else Status.INTEGRATION
+
+
+def of_known_origin(judgement: Judgement) -> bool:
+    """Whether something real was judged, and every artifact of it stands in a run record or an origin record."""
+    return bool(judgement.artifacts) and all(one.provenance in _KNOWN_ORIGINS for one in judgement.artifacts)
+
+
+def ceiling_of(contract: Contract, declaration: FalsifierDeclaration, check: Ceiling = "discharged") -> Level:
+    """The highest status ``declaration`` can earn: the lower of its own ceiling and its check's.
+
+    Without a ``discharge`` block nothing can be discharged. A claim about commands alone cannot either: a command runs
+    here and now, not in the run that the conditions speak of.
+    """
+    ceiling = min(contract.ceiling(declaration), Level.of(check))
+    kinds = {contract.artifacts[role].kind for role in declaration.on.values() if role in contract.artifacts}
+    return min(ceiling, Level.INTEGRATION) if kinds == {"command"} else ceiling
+
+
+def capped(status: Status, ceiling: Level) -> Status:
+    """``status``, or ``ceiling`` where that is lower."""
+    return Status(min(status, ceiling))
+
+
+def contract_status(falsifiers: Iterable[tuple[Status, Level]], required: Iterable[Status] = ()) -> Status:
+    """The status of a contract from its falsifiers, each with its ceiling, and from the contracts it requires.
+
+    The lowest among those still below their ceiling; if none is, the highest ceiling. A required contract that is
+    falsified caps at PROPOSED: the dependent was not itself refuted.
+    """
+    standing = list(falsifiers)
+    if any(status == Status.FALSIFIED for status, _ in standing):
+        return Status.FALSIFIED
+    below = [status for status, ceiling in standing if status < ceiling]
+    reached = min(below) if below else Status(max((ceiling for _, ceiling in standing), default=Level.PROPOSED))
+    return min([reached, *(max(one, Status.PROPOSED) for one in required)])
+
+
+def _held(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.outcome == "held" and verdict.examined > 0

@@ -1,0 +1,95 @@
+"""One head's word on one claim: what it earns today, and what it would earn if nothing had changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from falsifiable.contracts.model import Contract, FalsifierDeclaration, Level
+from falsifiable.evidence import History, Membership, Statement
+from falsifiable.status import discharge
+from falsifiable.status.flaky import Occasion, occasion_of
+from falsifiable.status.ladder import Status, capped, ceiling_of, earned
+from falsifiable.status.needs import to_climb
+from falsifiable.status.staleness import JudgingCode, claim_reasons, code_reasons
+from falsifiable.validation.results import Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What evidence is weighed against: today's code, the history, and where checks contradicted themselves."""
+
+    code: JudgingCode
+    history: History
+    contradicted: frozenset[Occasion] = frozenset()
+
+    def membership(self, statement: Statement) -> Membership:
+        """Whether the statement's commit is part of the history; what stands in no commit cannot be outside it."""
+        commit = statement.context.commit
+        return Membership("yes") if commit is None else self.history.membership(commit, statement.context.trees)
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What one statement says of one claim. With ``stale`` reasons it counts for nothing today."""
+
+    statement: Statement
+    judgement: Judgement
+    stale: tuple[str, ...]
+    status: Status
+    as_recorded: Status
+    flaky: bool
+    needs: tuple[str, ...]
+
+
+def testimonies(
+    contract: Contract, declaration: FalsifierDeclaration, heads: Iterable[Statement], bench: Bench
+) -> list[Testimony]:
+    """What every head that judged ``declaration`` says of it."""
+    found = ((statement, statement.judgement_of(declaration.id)) for statement in heads)
+    return [_testimony(contract, declaration, head, judgement, bench) for head, judgement in found if judgement]
+
+
+def built_in_claims(contract: Contract, heads: Iterable[Statement]) -> Iterator[FalsifierDeclaration]:
+    """Claims that no contract has to state, such as that a file is whole, where a head found one falsified."""
+    declared = {one.id for one in contract.falsifiers}
+    for statement in heads:
+        for one in statement.judgements:
+            if one.falsifier not in declared and not one.claim_digest and one.verdict.outcome == "falsified":
+                declared.add(one.falsifier)
+                yield FalsifierDeclaration(one.falsifier, one.claim, one.check)
+
+
+def _testimony(
+    contract: Contract, declaration: FalsifierDeclaration, statement: Statement, judgement: Judgement, bench: Bench
+) -> Testimony:
+    committed = statement.context.commit is not None and not statement.context.dirty
+    of_code = ceiling_of(contract, declaration, bench.code.ceiling(declaration.check))
+    ceiling = min(of_code, Level[judgement.check_ceiling.upper()])
+    flaky = occasion_of(statement, judgement) in bench.contradicted
+    unmet = discharge.unmet(contract, statement.observations)
+
+    def earning(discharged: bool) -> Status:
+        return capped(earned(judgement, committed=committed, discharged=discharged and not flaky), ceiling)
+
+    status = earning(bool(contract.discharge) and not unmet)
+    return Testimony(
+        statement=statement,
+        judgement=judgement,
+        stale=tuple(_stale_reasons(contract, declaration, statement, judgement, bench)),
+        status=status,
+        as_recorded=max(status, earning(discharge.all_met(statement.observations))),
+        flaky=flaky,
+        needs=to_climb(judgement, status, ceiling, context=statement.context, unmet=unmet, flaky=flaky),
+    )
+
+
+def _stale_reasons(
+    contract: Contract, declaration: FalsifierDeclaration, statement: Statement, judgement: Judgement, bench: Bench
+) -> Iterator[str]:
+    if declaration in contract.falsifiers:
+        yield from claim_reasons(contract, declaration, judgement)
+        yield from code_reasons(bench.code, statement, judgement)
+    member = bench.membership(statement)
+    if member.counts != "yes":
+        yield member.why

@@ -1,0 +1,126 @@
+"""Which artifact each role of a contract is bound to.
+
+Roles are bound by ``artifacts.yaml``, by a run folder (whose ``run.yaml`` names its artifacts by role) and by
+``role=path`` options, the last winning. A run replaces the bindings of every contract that declares a run role, and
+leaves roles it lacks unbound, so that two runs never mix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from falsifiable.artifacts import ArtifactError, Run, open_run
+from falsifiable.contracts import Binding, Contract, Kind, Workspace
+
+
+class BindingError(Exception):
+    """Wrong usage of ``--run`` or ``--artifact``; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of one contract and what it is bound to: a path, a command, or nothing, with the reason."""
+
+    contract: str
+    name: str
+    kind: Kind
+    path: Path | None = None
+    pinned: str | None = None
+    command: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    unbound: str = ""
+
+
+def bind(
+    workspace: Workspace, contract: Contract, *, run: Path | None = None, options: Mapping[str, Path] | None = None
+) -> dict[str, Role]:
+    """Every role of ``contract``, bound as far as can be."""
+    bound = {name: _from_workspace(workspace, contract, name) for name in contract.artifacts}
+    if run is not None:
+        bound = _rebound_to_run(contract, bound, run)
+    for key, path in (options or {}).items():
+        of_contract, _, name = key.rpartition("/")
+        if name in bound and of_contract in ("", contract.contract):
+            bound[name] = Role(contract.contract, name, contract.artifacts[name].kind, path)
+    return {name: _with_placeholders(role, bound) for name, role in bound.items()}
+
+
+def check_options(workspace: Workspace, options: Mapping[str, Path]) -> None:
+    """Raise BindingError for an option that names no role of any contract, or a path that does not exist."""
+    known = {f"{c.contract}/{role}" for c in workspace.contracts for role in c.artifacts}
+    names = sorted({one.partition("/")[2] for one in known})
+    for key, path in options.items():
+        if key not in known and key not in names:
+            raise BindingError(f"no contract has a role {key!r}; the roles are {', '.join(names)} (or CONTRACT/ROLE)")
+        if not path.exists():
+            raise BindingError(f"--artifact {key}={path}: there is no such file or folder")
+
+
+def _from_workspace(workspace: Workspace, contract: Contract, name: str) -> Role:
+    kind = contract.artifacts[name].kind
+    binding: Binding | None = workspace.bindings.get(f"{contract.contract}/{name}") or workspace.bindings.get(name)
+    if binding is None:
+        reason = f"role {name} is not bound; name it in artifacts.yaml, or pass --artifact {name}=PATH"
+        return Role(contract.contract, name, kind, unbound=reason)
+    if (kind == "command") != bool(binding.command):
+        wanted = "a command" if kind == "command" else "a path"
+        return Role(contract.contract, name, kind, unbound=f"role {name} is a {kind}: artifacts.yaml must give it {wanted}")
+    path = workspace.root / binding.path if binding.path else None
+    return Role(contract.contract, name, kind, path, binding.sha256, binding.command, binding.sources)
+
+
+def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) -> dict[str, Role]:
+    run_roles = [name for name, role in contract.artifacts.items() if role.kind == "run"]
+    if not run_roles:
+        return dict(bound)
+    try:
+        record: Run | None = open_run(run)
+        why = ""
+    except ArtifactError as error:
+        record, why = None, str(error)
+    rebound = {}
+    for name, declared in contract.artifacts.items():
+        if declared.kind == "command":
+            rebound[name] = bound[name]
+        elif name in run_roles:
+            rebound[name] = Role(contract.contract, name, declared.kind, run)
+        elif record is not None and name in record.artifacts:
+            rebound[name] = Role(contract.contract, name, declared.kind, record.folder / record.artifacts[name].path)
+        else:
+            reason = f"the run record could not be read: {why}" if why else f"the run {run} names no artifact {name}"
+            rebound[name] = Role(contract.contract, name, declared.kind, unbound=reason)
+    return rebound
+
+
+def _with_placeholders(role: Role, bound: Mapping[str, Role]) -> Role:
+    """A command with every ``{role}`` replaced by the path bound to it; ``{output}`` is filled in when it runs."""
+    if not role.command:
+        return role
+    for name in _placeholders(role):
+        if name not in bound or bound[name].path is None:
+            why = bound[name].unbound if name in bound else f"this contract has no role {name}"
+            return replace(role, command=(), unbound=f"the command of role {role.name} needs {{{name}}}: {why}")
+        if not bound[name].path.exists():  # type: ignore[union-attr]
+            return replace(role, command=(), unbound=f"the command of role {role.name} needs {bound[name].path}, which is absent")
+    return role
+
+
+def _placeholders(role: Role) -> list[str]:
+    found = re.findall(r"\{([a-z][a-z0-9-]*)\}", " ".join(role.command))
+    return [name for name in found if name != "output"]
+
+
+def filled_command(role: Role, bound: Mapping[str, Role]) -> tuple[str, ...]:
+    """The argument vector of a command role with the paths of the roles it names filled in."""
+    command = role.command
+    for name in _placeholders(role):
+        command = tuple(part.replace(f"{{{name}}}", str(bound[name].path)) for part in command)
+    return command
+
+
+def roles_read(role: Role) -> list[str]:
+    """The roles whose artifacts a command reads."""
+    return _placeholders(role)

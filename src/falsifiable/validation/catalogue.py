@@ -1,0 +1,113 @@
+"""Which checks there are, without importing them.
+
+Plugins announce a package or module under the entry point group ``falsifiable.falsifiers``. Each is imported once, in a
+process of its own, to read the signatures of its checks; the answer is kept under a digest of the plugin's files, so
+that resolving a ``check:`` imports none of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from falsifiable.contracts.signature import CheckSignature
+from falsifiable.falsifier import REGISTRY, SEMANTICS, Falsifier
+from falsifiable.validation.cache import Cache, key_of
+from falsifiable.validation.source_digest import parse_distribution, source_digests
+
+GROUP = "falsifiable.falsifiers"
+LOAD_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every check that can be named: signatures and source digests by check name, and plugins that failed to load."""
+
+    signatures: Mapping[str, CheckSignature]
+    source_digests: Mapping[str, str]
+    failed_plugins: Mapping[str, str]
+
+
+def load_catalogue(cache: Cache | None = None) -> Catalogue:
+    """Read all plugins' checks, from the cache where their files are unchanged."""
+    cache = cache or Cache()
+    signatures: dict[str, CheckSignature] = {}
+    digests: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for plugin in sorted({point.value for point in entry_points(group=GROUP)}):
+        files = _plugin_files(plugin)
+        key = key_of({"semantics": SEMANTICS, "python": sys.version, "files": _identities(files)})
+        known = cache.get("checks", key)
+        if known is None:
+            known = _read_plugin(plugin, files)
+            if "failed" not in known:
+                cache.put("checks", key, known)
+        if "failed" in known:
+            failed[plugin] = known["failed"]
+            continue
+        signatures.update({name: CheckSignature.from_json(data) for name, data in known["signatures"].items()})
+        digests.update(known["source_digests"])
+    return Catalogue(signatures, digests, failed)
+
+
+def resolve(signature: CheckSignature) -> Falsifier:
+    """The registered check behind a signature, imported now. Raises ImportError and KeyError."""
+    importlib.import_module(signature.module)
+    return REGISTRY[signature.name]
+
+
+def _plugin_files(plugin: str) -> dict[str, Path]:
+    """Dotted module name -> source file, for a module or a package and everything below it."""
+    found = importlib.util.find_spec(plugin)
+    if found is None or found.origin is None:
+        return {}
+    files = {plugin: Path(found.origin)}
+    for folder in found.submodule_search_locations or []:
+        root = Path(folder)
+        for path in sorted(root.rglob("*.py")):
+            parts = path.relative_to(root).with_suffix("").parts
+            if parts[-1] != "__init__":
+                files[".".join((plugin, *parts))] = path
+    return files
+
+
+def _identities(files: Mapping[str, Path]) -> list[tuple[str, str, int, int]]:
+    return [(name, str(path), path.stat().st_size, path.stat().st_mtime_ns) for name, path in sorted(files.items())]
+
+
+def _read_plugin(plugin: str, files: Mapping[str, Path]) -> dict[str, object]:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "falsifiable.validation.catalogue", plugin],
+            capture_output=True, text=True, timeout=LOAD_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"failed": f"importing it took longer than {LOAD_SECONDS} seconds"}
+    if done.returncode != 0:
+        return {"failed": (done.stderr.strip().splitlines() or ["it ended without a message"])[-1]}
+    return {"signatures": json.loads(done.stdout), "source_digests": source_digests(parse_distribution(files))}
+
+
+def print_signatures(plugin: str) -> None:
+    """Import ``plugin`` with all its modules and print the signatures of its checks as JSON."""
+    package = importlib.import_module(plugin)
+    for module in pkgutil.walk_packages(getattr(package, "__path__", []), plugin + "."):
+        importlib.import_module(module.name)
+    of_plugin = {
+        name: one.signature.to_json()
+        for name, one in REGISTRY.items()
+        if one.declared.module == plugin or one.declared.module.startswith(plugin + ".")
+    }
+    sys.stdout.write(json.dumps(of_plugin))
+
+
+if __name__ == "__main__":
+    print_signatures(sys.argv[1])

@@ -1,0 +1,77 @@
+"""What the files and the run record show of a contract's ``discharge`` conditions.
+
+A device, a step count or a size may be read from the record or the file. A metric must be measured by a falsifier of the
+same contract on these very bytes; one that only stands in the record is an observation that cannot discharge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from falsifiable.artifacts import ArtifactError, Model, Run
+from falsifiable.contracts import Contract, Criterion, Scalar
+from falsifiable.falsifier import Artifact, Quantity
+from falsifiable.validation.bound import Opened
+from falsifiable.validation.results import Judgement, Observation
+
+Source = Literal["file", "record", "measured", "stated", "absent"]
+
+RECORD_FIELDS: Mapping[str, str] = {
+    "device": "device.actual",
+    "dtype": "dtype.actual",
+    "seed": "seed.actual",
+    "steps": "steps.done",
+    "end_reason": "end_reason",
+    "parameters": "parameters",
+}
+"""The short names a contract may use for fields of a run record: what was done, not what was asked for."""
+
+
+def observe(
+    contract: Contract, opened: Mapping[str, Opened], judgements: Sequence[Judgement]
+) -> tuple[Observation, ...]:
+    """One observation per condition, in the order of the contract."""
+    observations = []
+    for role, conditions in contract.discharge.items():
+        artifact = opened[role].artifact if role in opened else None
+        for name, condition in conditions.items():
+            value, source = _value(name, artifact, judgements)
+            criterion = _criterion(condition)
+            met = source in ("file", "record", "measured") and criterion.holds(value)
+            observations.append(Observation(role, name, str(criterion), value, source, met))
+    return tuple(observations)
+
+
+def _criterion(condition: Criterion | Scalar) -> Criterion:
+    return condition if isinstance(condition, Criterion) else Criterion(equals=condition)
+
+
+def _value(name: str, artifact: Artifact | None, judgements: Sequence[Judgement]) -> tuple[Quantity, Source]:
+    if isinstance(artifact, Model):
+        value = _of_model(name, artifact)
+        return (value, "file") if value is not None else (None, "absent")
+    if not isinstance(artifact, Run):
+        return None, "absent"
+    if name in RECORD_FIELDS:
+        recorded = artifact.field(RECORD_FIELDS[name])
+        return (recorded, "record") if isinstance(recorded, Scalar) else (None, "absent")
+    measured = [
+        measurement.value
+        for judgement in judgements
+        if judgement.verdict.outcome == "held"
+        for measurement in judgement.verdict.measurements
+        if measurement.name == name
+    ]
+    if measured:
+        return measured[0], "measured"
+    stated = artifact.metrics.get(name)
+    return (stated.value, "stated") if stated else (None, "absent")
+
+
+def _of_model(name: str, model: Model) -> Quantity:
+    try:
+        value = model.parameters if name == "parameters" else getattr(model.config, name, None)
+    except ArtifactError:
+        return None
+    return value if isinstance(value, Scalar) else None

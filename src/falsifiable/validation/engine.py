@@ -1,0 +1,262 @@
+"""The main job: read what is bound, judge every falsifier whose verdict is not known yet, and report as it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from falsifiable.contracts import Contract, Workspace, claim_digest, claims_digest, load_workspace
+from falsifiable.falsifier import Verdict
+from falsifiable.validation import events
+from falsifiable.validation.binding import bind, check_options
+from falsifiable.validation.bound import Opened, open_roles
+from falsifiable.validation.cache import Cache
+from falsifiable.validation.catalogue import Catalogue, load_catalogue
+from falsifiable.validation.discharge import observe
+from falsifiable.validation.plan import Options, Planned, plan, recall
+from falsifiable.validation.results import Challenge, ContractResult, Judgement
+from falsifiable.validation.workers import Job, Outcome, run_jobs
+
+
+def validate_workspace(
+    workspace: Workspace,
+    catalogue: Catalogue,
+    *,
+    contracts: Sequence[Contract] | None = None,
+    run: Path | None = None,
+    artifacts: Mapping[str, Path] | None = None,
+    options: Options | None = None,
+    listeners: Iterable[events.Listener] = (),
+    cache: Cache | None = None,
+) -> tuple[ContractResult, ...]:
+    """Judge every falsifier of ``contracts`` (all of the workspace's when None) and return what was found.
+
+    Raises:
+        KeyboardInterrupt: passed on after a final event with what had finished.
+    """
+    options = options or Options()
+    cache = cache or Cache()
+    chosen = tuple(workspace.contracts if contracts is None else contracts)
+    opened: dict[tuple[str, str], Opened] = {}
+    for contract in chosen:
+        roles = bind(workspace, contract, run=run, options=artifacts)
+        for name, one in open_roles(workspace.root, roles, cache, rehash=options.rehash).items():
+            opened[contract.contract, name] = one
+    planned = plan(chosen, catalogue, opened, options)
+    tell = _teller(listeners)
+    judged: dict[str, Judgement] = {}
+    try:
+        for judgement in _judge_all(planned, options, cache, tell):
+            judged[f"{judgement.contract}/{judgement.falsifier}"] = judgement
+            tell(events.Judged(judgement))
+    except KeyboardInterrupt:
+        tell(events.Finished(_results(chosen, planned, judged, opened), interrupted=True))
+        raise
+    results = _results(chosen, planned, judged, opened)
+    tell(events.Finished(results))
+    return results
+
+
+def validate(
+    root: Path | str = ".",
+    *,
+    run: Path | str | None = None,
+    artifacts: Mapping[str, Path | str] | None = None,
+    options: Options | None = None,
+) -> tuple[ContractResult, ...]:
+    """Put every contract of the workspace at ``root`` to the test and return one result per contract.
+
+    Args:
+        root: the workspace: a folder with ``contracts/`` and ``artifacts.yaml``.
+        run: a run folder whose ``run.yaml`` binds the roles.
+        artifacts: role (or ``CONTRACT/ROLE``) to file or folder; wins over ``run`` and ``artifacts.yaml``.
+        options: limits per falsifier, and whether commands may be run.
+
+    Raises:
+        ValueError: a contract is not valid; the message holds every fault with file, line and column.
+        BindingError: ``artifacts`` names a role that no contract has, or a path that does not exist.
+    """
+    catalogue = load_catalogue()
+    workspace = load_workspace(Path(root), catalogue.signatures)
+    faults = [str(one) for one in workspace.diagnostics if one.severity == "error"]
+    if faults:
+        raise ValueError("\n".join(faults))
+    bound = {role: Path(path) for role, path in (artifacts or {}).items()}
+    check_options(workspace, bound)
+    return validate_workspace(
+        workspace, catalogue, run=None if run is None else Path(run), artifacts=bound, options=options
+    )
+
+
+def _teller(listeners: Iterable[events.Listener]) -> events.Listener:
+    heard = tuple(listeners)
+
+    def tell(event: events.Event) -> None:
+        for listener in heard:
+            listener(event)
+
+    return tell
+
+
+def _judge_all(
+    planned: Sequence[Planned], options: Options, cache: Cache, tell: events.Listener
+) -> Iterator[Judgement]:
+    """Judge in two rounds: what is bound, then on specimens whatever no real bytes could prove able to fail."""
+    known = {one.id: recall(cache, one.key(specimen=False)) for one in planned if not one.obstacle}
+    tell(events.Planned(len(planned), sum(entry is not None for entry in known.values())))
+    judgements = {one.id: _unjudged(one) for one in planned}
+    open_questions = []
+    for one in planned:
+        entry = known.get(one.id)
+        if entry is not None:
+            judgements[one.id] = _with_reports(judgements[one.id], entry["reports"], known=True)
+        elif not one.obstacle:
+            open_questions.append(one)
+    for one, outcome in _run(open_questions, options, tell, specimen=False):
+        judgements[one.id] = _judged(judgements[one.id], outcome)
+        if _is_conclusive(judgements[one.id]):
+            cache.put("verdicts", one.key(specimen=False), {"reports": outcome.reports})
+    unproven = [one for one in planned if judgements[one.id].verdict.outcome != "held" or not judgements[one.id].proven]
+    for one in planned:
+        if one not in unproven:
+            yield judgements[one.id]
+    yield from _on_specimens(unproven, judgements, options, cache, tell)
+
+
+def _on_specimens(
+    planned: Sequence[Planned], judgements: Mapping[str, Judgement], options: Options, cache: Cache, tell: events.Listener
+) -> Iterator[Judgement]:
+    waiting = []
+    for one in planned:
+        entry = recall(cache, one.key(specimen=True))
+        if entry is not None:
+            yield _with_specimen(judgements[one.id], entry["reports"])
+        elif one.cause == "library":
+            yield judgements[one.id]
+        else:
+            waiting.append(one)
+    for one, outcome in _run(waiting, options, tell, specimen=True):
+        judgement = _with_specimen(judgements[one.id], outcome.reports)
+        if not outcome.cause and judgement.on_specimen and judgement.on_specimen.outcome != "inconclusive":
+            cache.put("verdicts", one.key(specimen=True), {"reports": outcome.reports})
+        yield judgement
+
+
+def _run(
+    planned: Sequence[Planned], options: Options, tell: events.Listener, *, specimen: bool
+) -> Iterator[tuple[Planned, Outcome]]:
+    by_id = {}
+    for one in () if options.only_known else planned:
+        job = one.job(options, specimen=specimen)
+        by_id[job.id] = (one, job)
+    jobs = [job for _, job in by_id.values()]
+    for event in run_jobs(jobs, at_once=options.at_once, quiet=not options.debug):
+        if isinstance(event, Job):
+            one, _ = by_id[event.id]
+            tell(events.Started(one.contract.contract, one.declaration.id))
+        else:
+            yield by_id[event.job.id][0], event
+
+
+def _unjudged(one: Planned) -> Judgement:
+    return Judgement(
+        contract=one.contract.contract,
+        falsifier=one.declaration.id,
+        check=one.declaration.check,
+        claim=one.declaration.claim,
+        verdict=Verdict.inconclusive(one.obstacle or "it has not been judged on these bytes yet; run contract validate"),
+        cause=one.cause,
+        artifacts=tuple(opened.bound for opened in one.artifacts.values() if opened.digest),
+        parameters=dict(one.declaration.parameters),
+        source_digest=one.source_digest,
+        claim_digest=claim_digest(one.contract, one.declaration),
+        check_ceiling=one.signature.level,
+    )
+
+
+def _judged(judgement: Judgement, outcome: Outcome) -> Judgement:
+    judgement = replace(_with_reports(judgement, outcome.reports, known=False), seconds=outcome.seconds)
+    if not outcome.cause:
+        return judgement
+    if any("verdict" in report for report in outcome.reports):
+        lost = Challenge("the rest of its counterexamples", "inconclusive", "bound", outcome.said)
+        return replace(judgement, challenges=(*judgement.challenges, lost))
+    return replace(judgement, verdict=Verdict.inconclusive(outcome.said), cause=outcome.cause)
+
+
+def _with_reports(judgement: Judgement, reports: Sequence[Mapping[str, Any]], *, known: bool) -> Judgement:
+    challenges = tuple(Challenge(**report["challenge"]) for report in reports if "challenge" in report)
+    for report in reports:
+        if "verdict" in report:
+            verdict = Verdict.from_json(report["verdict"])
+            return replace(judgement, verdict=verdict, cause=report["cause"], challenges=challenges, known=known)
+    return judgement
+
+
+def _with_specimen(judgement: Judgement, reports: Sequence[Mapping[str, Any]]) -> Judgement:
+    on_specimen = _with_reports(judgement, reports, known=False)
+    if not reports:
+        return judgement
+    proven_already = {one.counterexample for one in judgement.challenges if one.outcome == "refuted"}
+    added = tuple(one for one in on_specimen.challenges if one.counterexample not in proven_already)
+    kept = tuple(one for one in judgement.challenges if one.outcome != "inconclusive")
+    names = {one.counterexample for one in kept}
+    challenges = (*kept, *(one for one in added if one.counterexample not in names))
+    return replace(judgement, on_specimen=on_specimen.verdict, challenges=challenges)
+
+
+def _is_conclusive(judgement: Judgement) -> bool:
+    """Worth remembering: a verdict, and nothing that was cut short."""
+    if judgement.verdict.outcome == "inconclusive":
+        return False
+    return all(one.outcome != "inconclusive" for one in judgement.challenges)
+
+
+def _results(
+    contracts: Sequence[Contract],
+    planned: Sequence[Planned],
+    judged: Mapping[str, Judgement],
+    opened: Mapping[tuple[str, str], Opened],
+) -> tuple[ContractResult, ...]:
+    """One result per contract, closed over what was planned: what was not reported is inconclusive and says so."""
+    results = []
+    for contract in contracts:
+        judgements = [judged.get(one.id, _unjudged(one)) for one in planned if one.contract is contract]
+        of_contract = {role: opened[contract.contract, role] for role in contract.artifacts}
+        judgements += _unsound(contract, of_contract, judgements)
+        record = next((one.artifact for one in of_contract.values() if one.kind == "run" and one.artifact), None)
+        results.append(
+            ContractResult(
+                contract=contract.contract,
+                version=contract.version,
+                digest=contract.digest,
+                claims_digest=claims_digest(contract),
+                judgements=tuple(judgements),
+                observations=observe(contract, of_contract, judgements),
+                training_commit=getattr(record, "commit", None),
+                run_id=getattr(record, "run_id", None),
+            )
+        )
+    return tuple(results)
+
+
+def _unsound(contract: Contract, opened: Mapping[str, Opened], judgements: Sequence[Judgement]) -> list[Judgement]:
+    """A falsified ``artifact.sound`` for every bound file that breaks its format's own rules.
+
+    A contract that declares the check on that role has its own judgement already.
+    """
+    declared = {one.role for judgement in judgements if judgement.check == "artifact.sound" for one in judgement.artifacts}
+    return [
+        Judgement(
+            contract=contract.contract,
+            falsifier=f"ARTIFACT-SOUND-{role.upper()}",
+            check="artifact.sound",
+            claim=f"The file bound to {role} is whole and keeps the rules of its own format",
+            verdict=Verdict("falsified", one.said, (), 1, "files"),
+            artifacts=(one.bound,),
+        )
+        for role, one in opened.items()
+        if one.cause == "unsound" and role not in declared
+    ]

@@ -1,0 +1,46 @@
+"""What happens during a validation, as typed events.
+
+The engine emits them; console, progress, JSON and evidence are listeners that know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from falsifiable.validation.results import ContractResult, Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Before anything runs: how many falsifiers will be judged, and how many of them are already known."""
+
+    falsifiers: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A falsifier was handed to a worker."""
+
+    contract: str
+    falsifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A falsifier has its judgement, from a worker or from the cache."""
+
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All that was planned was reported (or the run was interrupted)."""
+
+    results: tuple[ContractResult, ...]
+    interrupted: bool = False
+
+
+Event = Planned | Started | Judged | Finished
+Listener = Callable[[Event], None]

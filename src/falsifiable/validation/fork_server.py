@@ -1,0 +1,100 @@
+"""A process that imports heavy libraries once and forks a fresh worker per falsifier.
+
+It imports and computes nothing: no tensor, no thread, no random number exists when it forks, so every worker starts
+from the same clean state in milliseconds instead of the seconds that importing torch takes. It talks over one socket in
+JSON messages; with each job comes the write end of the pipe on which that worker reports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from falsifiable.validation.worker import run_job
+
+MAX_JOB_BYTES = 1 << 18
+
+
+def serve(control: socket.socket, modules: list[str]) -> None:
+    """Fork a worker for every job received, until the other end hangs up; then kill what still runs."""
+    waker = _wake_on_child_exit()
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - whatever a library raises on import is reported, not raised
+        _send(control, {"failed": f"importing {module} failed: {type(error).__name__}: {error}"})
+        return
+    _send(control, {"ready": True})
+    running: dict[int, str] = {}
+    try:
+        while True:
+            readable, _, _ = select.select([control, waker], [], [])
+            if waker in readable:
+                os.read(waker, 4096)
+                _report_ended(control, running)
+            if control in readable:
+                received, descriptors, _, _ = socket.recv_fds(control, MAX_JOB_BYTES, 1)
+                if not received:
+                    return
+                job = json.loads(received)
+                running[_fork(job, descriptors[0], control)] = job["id"]
+                os.close(descriptors[0])
+                _send(control, {"started": job["id"], "pid": next(reversed(running))})
+    finally:
+        for pid in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def _wake_on_child_exit() -> int:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.set_wakeup_fd(writer)
+    return reader
+
+
+def _report_ended(control: socket.socket, running: dict[int, str]) -> None:
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        if pid in running:
+            _send(control, {"ended": running.pop(pid), "status": os.waitstatus_to_exitcode(status)})
+
+
+def _fork(job: Mapping[str, Any], results: int, control: socket.socket) -> int:
+    pid = os.fork()
+    if pid:
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)
+        return pid
+    try:
+        os.setsid()
+    except OSError:
+        os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    control.close()
+    run_job(job, results)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _send(control: socket.socket, message: Mapping[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        control.sendall(json.dumps(message).encode())
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -1,0 +1,62 @@
+"""Every rule has a page whose examples are true: the wrong one breaks the rule, the right one breaks none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_yaml
+
+IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
+SHOWN = sorted(set(RULES) - IN_WORDS)
+DECLARED = {"example": {"export": "model", "trainer": "command"}}
+
+
+@pytest.fixture(scope="session")
+def broken_by(
+    complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
+) -> Callable[[Rule, str], set[str]]:
+    """The ids of the rules that an example of a rule's page breaks."""
+
+    def rules_of(rule: Rule, example: str) -> set[str]:
+        found: Sequence[Diagnostic]
+        if rule.id.startswith("YAML-"):
+            found = read_yaml(example.encode()).diagnostics
+        elif rule.id.startswith("ARTIFACTS-"):
+            found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
+        else:
+            found = faults(complete(example))
+        return {one.rule for one in found}
+
+    return rules_of
+
+
+@pytest.mark.parametrize("rule", SHOWN)
+def test_the_wrong_example_breaks_the_rule(rule: str, broken_by: Callable[[Rule, str], set[str]]) -> None:
+    assert rule in broken_by(RULES[rule], RULES[rule].wrong)
+
+
+@pytest.mark.parametrize("rule", SHOWN)
+def test_the_right_example_breaks_no_rule(rule: str, broken_by: Callable[[Rule, str], set[str]]) -> None:
+    assert broken_by(RULES[rule], RULES[rule].right) == set()
+
+
+@pytest.mark.parametrize("rule", sorted(IN_WORDS))
+def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> None:
+    tests = [
+        path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py") if path.name != "test_rules.py"
+    ]
+    assert any(f'"{rule}"' in text or f"{rule}:" in text for text in tests)
+
+
+def test_ids_say_which_file_they_are_about() -> None:
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS)(-[A-Z]+)+", rule) for rule in RULES)
+
+
+def test_a_page_has_everything_a_person_needs() -> None:
+    page = RULES["YAML-TAB"].page
+    assert page.index("indented with spaces") < page.index("Wrong:") < page.index("Right:") < page.index("What to do:")
+    assert "    artifacts:\n    \texport: {kind: model}" in page

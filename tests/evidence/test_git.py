@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from falsifiable.evidence import GitError, Repository, context_of
+from falsifiable.evidence import git as git_room
+from tests.evidence.builders import a_repository, commit_all, git
+
+ELSEWHERE = "0123456789" * 4
+
+
+def test_the_judging_trees_that_exist_are_named(tmp_path: Path) -> None:
+    repository = Repository(a_repository(tmp_path))
+    assert repository.head == git(tmp_path, "rev-parse", "HEAD")
+    assert repository.trees == {"contracts": git(tmp_path, "rev-parse", "HEAD:contracts")}
+    assert (repository.branch, repository.problem, repository.shallow) == ("main", None, False)
+
+
+def test_a_workspace_may_lie_below_the_top_of_the_repository(tmp_path: Path) -> None:
+    a_repository(tmp_path / "model spec")
+    git(tmp_path, "init", "-q")
+    (tmp_path / "model spec" / ".git").rename(tmp_path / "old.git")
+    commit = commit_all(tmp_path)
+    repository = Repository(tmp_path / "model spec")
+    assert repository.trees == {"contracts": git(tmp_path, "rev-parse", "HEAD:model spec/contracts")}
+    assert repository.membership(ELSEWHERE, repository.trees).counts == "yes"
+    assert repository.file_at(commit, "contracts/packaging.yaml") == b"contract: packaging\n"
+
+
+def test_only_changes_of_judging_code_make_it_dirty(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "spec" / "spec.md").write_text("new")
+    (tmp_path / "contracts" / "__pycache__").mkdir()
+    (tmp_path / "contracts" / "__pycache__" / "a.pyc").write_text("compiled")
+    assert not Repository(tmp_path).dirty
+    (tmp_path / "falsifiers").mkdir()
+    (tmp_path / "falsifiers" / "new.py").write_text("new")
+    assert Repository(tmp_path).dirty
+
+
+def test_an_ancestor_counts_and_a_stranger_does_not(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    old = git(tmp_path, "rev-parse", "HEAD")
+    (tmp_path / "contracts" / "packaging.yaml").write_text("contract: changed\n")
+    commit_all(tmp_path)
+    repository = Repository(tmp_path)
+    assert repository.membership(old, {}).counts == "yes"
+    stranger = repository.membership(ELSEWHERE, {"contracts": "f" * 40})
+    assert stranger.counts == "no"
+    assert "commit 012345678901 is not in this history" in stranger.why
+
+
+def test_a_squash_merge_keeps_the_trees_and_so_the_evidence(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    git(tmp_path, "checkout", "-q", "-b", "feature")
+    (tmp_path / "contracts" / "new.yaml").write_text("contract: new\n")
+    judged = commit_all(tmp_path)
+    trees = Repository(tmp_path).trees
+    git(tmp_path, "checkout", "-q", "main")
+    git(tmp_path, "merge", "-q", "--squash", "feature")
+    commit_all(tmp_path, "squashed")
+    (tmp_path / "contracts" / "later.yaml").write_text("contract: later\n")
+    commit_all(tmp_path, "later")
+    repository = Repository(tmp_path)
+    assert repository.membership(judged, {}).counts == "no"
+    assert repository.membership(judged, trees).counts == "yes"
+    assert repository.membership(judged, {**trees, "src": "f" * 40}).counts == "no"
+
+
+def test_evidence_of_a_merged_branch_counts(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    git(tmp_path, "checkout", "-q", "-b", "feature")
+    (tmp_path / "contracts" / "new.yaml").write_text("contract: new\n")
+    judged, trees = commit_all(tmp_path), Repository(tmp_path).trees
+    git(tmp_path, "checkout", "-q", "main")
+    (tmp_path / "contracts" / "other.yaml").write_text("contract: other\n")
+    commit_all(tmp_path)
+    git(tmp_path, "merge", "-q", "--no-ff", "-m", "merge", "feature")
+    assert Repository(tmp_path).membership(judged, {}).counts == "yes"
+    assert Repository(tmp_path).membership(ELSEWHERE, trees).counts == "yes", "the merged branch had these trees"
+
+
+def test_a_shallow_clone_cannot_tell_and_says_what_to_do(tmp_path: Path) -> None:
+    a_repository(tmp_path / "origin")
+    old = git(tmp_path / "origin", "rev-parse", "HEAD")
+    (tmp_path / "origin" / "contracts" / "packaging.yaml").write_text("contract: changed\n")
+    new = commit_all(tmp_path / "origin")
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{tmp_path}/origin", "clone")
+    repository = Repository(tmp_path / "clone")
+    assert repository.shallow
+    assert repository.membership(new, {}).counts == "yes"
+    unknown = repository.membership(old, {})
+    assert (unknown.counts, "fetch-depth: 0" in unknown.why) == ("unknown", True)
+
+
+def test_outside_a_repository_nothing_is_known_and_all_is_uncommitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    repository = Repository(tmp_path)
+    assert (repository.head, repository.branch, repository.trees, repository.dirty) == (None, None, {}, True)
+    assert "not a git repository" in str(repository.problem)
+    assert repository.membership(ELSEWHERE, {}).counts == "unknown"
+    assert not repository.shallow
+
+
+def test_before_the_first_commit_nothing_is_part_of_history(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    repository = Repository(tmp_path)
+    assert (repository.head, repository.branch, repository.dirty) == (None, "main", True)
+    assert repository.membership(ELSEWHERE, {}).counts == "no"
+
+
+def test_without_git_the_reason_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in str(Repository(tmp_path).problem)
+
+
+def test_a_git_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "git").write_text("#!/bin/sh\nexec /bin/sleep 30\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(git_room, "GIT_SECONDS", 0.1)
+    assert "took longer than 0.1 seconds" in str(Repository(tmp_path).problem)
+
+
+def test_a_file_of_an_earlier_revision(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    repository = Repository(tmp_path)
+    assert repository.file_at("main", "contracts/packaging.yaml") == b"contract: packaging\n"
+    assert repository.file_at("main", "contracts/other.yaml") is None
+    with pytest.raises(GitError, match="knows no revision '--upload-pack'"):
+        repository.file_at("--upload-pack", "contracts/packaging.yaml")
+
+
+def test_the_context_of_a_judgement(tmp_path: Path) -> None:
+    repository = Repository(a_repository(tmp_path))
+    here = context_of(repository, semantics=3)
+    assert (here.commit, here.trees, here.dirty, here.semantics) == (repository.head, repository.trees, False, 3)
+    assert "numpy" in here.environment.versions
+    assert "no-such-library" not in here.environment.versions

@@ -1,0 +1,124 @@
+"""A falsifier that crashes, hangs or eats memory costs its own verdict, says why, and leaves the others alone."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict
+
+import pytest
+
+from falsifiable.contracts.signature import CheckSignature
+from falsifiable.validation.workers import Job, Outcome, run_jobs
+
+MISBEHAVING = textwrap.dedent('''
+    """Checks that break in every way a check can break."""
+    import ctypes, os, subprocess, sys, time
+    from falsifiable import Verdict, falsifier
+
+    @falsifier("misbehaving.well")
+    def well() -> Verdict:
+        """Holds."""
+        return Verdict.of(True, examined=(3, "things"))
+
+    @falsifier("misbehaving.segfault")
+    def segfault() -> Verdict:
+        """Reads address zero."""
+        ctypes.string_at(0)
+        return Verdict.of(True, examined=1)
+
+    @falsifier("misbehaving.sleep")
+    def sleep() -> Verdict:
+        """Never ends, nor does its child."""
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"])
+        return Verdict.of(True, examined=1)
+
+    @falsifier("misbehaving.allocate")
+    def allocate() -> Verdict:
+        """Allocates without end."""
+        kept = []
+        while True:
+            kept.append(bytearray(1 << 24))
+
+    @falsifier("misbehaving.raises")
+    def raises() -> Verdict:
+        """Raises."""
+        return {}["vocab_size"]
+
+    @falsifier("misbehaving.nothing")
+    def nothing() -> Verdict:
+        """Returns no verdict."""
+
+    @falsifier("misbehaving.prints")
+    def prints() -> Verdict:
+        """Prints where reports are expected, then holds."""
+        print('{"verdict": {}}')
+        return Verdict.of(True, examined=1)
+
+    @falsifier("misbehaving.dies-later")
+    def dies_later() -> Verdict:
+        """Holds, and its counterexample kills the process."""
+        return Verdict.of(True, examined=1)
+
+    @dies_later.counterexample
+    def fatal():
+        os._exit(7)
+''')
+
+
+@pytest.fixture
+def outcomes(tmp_path, monkeypatch):
+    """Run checks of the module above by name, together; name -> outcome."""
+    (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def run(*names: str, imports: tuple[str, ...] = ()) -> dict[str, Outcome]:
+        jobs = [_job(name, imports) for name in names]
+        return {one.job.id: one for one in run_jobs(jobs, at_once=2) if isinstance(one, Outcome)}
+
+    return run
+
+
+def _job(name: str, imports: tuple[str, ...]) -> Job:
+    signature = CheckSignature(f"misbehaving.{name}", "", "misbehaving", "misbehaving", imports=imports)
+    message = {"signature": asdict(signature), "roles": {}, "artifacts": {}, "parameters": {}, "specimen": False}
+    return Job(name, imports, message, seconds=3.0, memory_bytes=1 << 30)
+
+
+def verdict(outcome: Outcome) -> dict:
+    return next(report["verdict"] for report in outcome.reports if "verdict" in report)
+
+
+def test_a_crash_a_hang_and_a_flood_each_cost_one_verdict(outcomes):
+    found = outcomes("segfault", "sleep", "allocate", "well")
+    assert (found["segfault"].cause, found["segfault"].said) == ("crashed", "its process was ended by SIGSEGV")
+    assert found["sleep"].cause == "time"
+    assert "time limit of 3 seconds" in found["sleep"].said
+    assert found["allocate"].reports[0]["cause"] == "memory"
+    assert "memory limit of 1024 MiB" in verdict(found["allocate"])["found"]
+    assert verdict(found["well"])["outcome"] == "held"
+
+
+def test_an_exception_names_its_place(outcomes):
+    found = verdict(outcomes("raises")["raises"])
+    assert found["outcome"] == "inconclusive"
+    assert "KeyError: 'vocab_size' (at misbehaving.py:" in found["found"]
+
+
+def test_a_check_that_returns_no_verdict_is_told_what_to_return(outcomes):
+    assert "returned NoneType, expected a Verdict" in verdict(outcomes("nothing")["nothing"])["found"]
+
+
+def test_what_a_check_prints_is_no_report(outcomes):
+    assert [*outcomes("prints")["prints"].reports[0]] == ["verdict", "cause"]
+
+
+def test_a_death_after_the_verdict_keeps_the_verdict(outcomes):
+    found = outcomes("dies-later")["dies-later"]
+    assert verdict(found)["outcome"] == "held"
+    assert (found.cause, found.said) == ("crashed", "its process ended with exit code 7 before it had finished")
+
+
+def test_a_library_that_cannot_be_imported_is_named(outcomes):
+    found = outcomes("well", imports=("no_such_library",))["well"]
+    assert found.cause == "crashed"
+    assert "importing no_such_library failed: ModuleNotFoundError" in found.said
