@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from falsifiable import Model, NotApplicable, Run, Verdict, falsifier
-
 from falsifiers.inventory import Shapes, expected_tensors, head_size, parameters_in
 
 # Tensors that only encoders have: two token types, a pooler, a head that fills in masked words.
@@ -55,8 +54,9 @@ def reference_shape(
     difference = counted - parameters
     return Verdict.of(
         difference == 0 and len(implied) == tensors,
-        found=f"the shape implies {counted:,} parameters in {len(implied)} tensors, the publisher counts {parameters:,} in "
-        f"{tensors}: {difference:+,} parameters, {len(implied) - tensors:+} tensors. {_cause(difference, hidden_size)}",
+        found=f"the shape implies {counted:,} parameters in {len(implied)} tensors, the publisher counts "
+        f"{parameters:,} in {tensors}: {difference:+,} parameters, {len(implied) - tensors:+} tensors. "
+        f"{_cause(difference, hidden_size)}",
         examined=(len(implied), "tensors"),
         parameters=counted,
         tensors=len(implied),
@@ -92,7 +92,9 @@ def matches_declared(run: Run, model: Model) -> Verdict:
     """The model has the shape that its run record declares, field by field, with no field left to a default."""
     declared = run.record.get("architecture")
     if not isinstance(declared, dict) or not declared:
-        return Verdict.inconclusive(f"{run.path}: declares no architecture; the recorder writes it under `architecture`")
+        return Verdict.inconclusive(
+            f"{run.path}: declares no architecture; the recorder writes it under `architecture`"
+        )
     wrong = []
     for name, expected in declared.items():
         found = model.architecture.family if name == "family" else getattr(model.config, name, None)
@@ -205,7 +207,9 @@ def heads_consistent(model: Model, *, projection: Literal["hidden", "any"] = "hi
     elif not size.is_integer():
         found = f"hidden_size {hidden} is no multiple of {heads} heads; one of the two was edited"
     elif projection == "hidden" and heads * size != hidden:
-        found = f"{heads} heads x head_dim {size:g} = {heads * size:g}, expected hidden_size {hidden}; llama.cpp refuses this"
+        found = (
+            f"{heads} heads x head_dim {size:g} = {heads * size:g}, not hidden_size {hidden}; llama.cpp refuses this"
+        )
     return Verdict.of(
         not found, found=found, examined=(3, "fields"), query_heads_per_key_value_head=heads / shared, head_dim=size
     )

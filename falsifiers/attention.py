@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from falsifiable import Criterion, Model, NotApplicable, Verdict, falsifier
-
 from falsifiers.oracle import oracle_logits
 from falsifiers.reference_decoder import UnfitError, grouped_query_attention, load_decoder, logits
 
@@ -30,8 +29,8 @@ def grouped_query_equals_repeated(
 ) -> Verdict:
     """Grouped-query attention gives what multi-head attention gives with every key and value head repeated.
 
-    A property over generated numbers of heads, ratios (7:1 of Qwen2.5-0.5B included), lengths, head sizes and types. The
-    other side is computed head by head in float64, with no grouping at all.
+    A property over generated numbers of heads, ratios (7:1 of Qwen2.5-0.5B included), lengths, head sizes and types.
+    The other side is computed head by head in float64, with no grouping at all.
 
     Args:
         cosine: what the cosine of the two outputs must meet. 0.9999 is FALSIFY-APR-PRETRAIN-ARCH-004 of the reference
@@ -67,9 +66,14 @@ def grouped_query_equals_repeated(
 
     with contextlib.suppress(_RefutedError):
         agrees()
-    cause = "query heads read another head's keys (tiled instead of interleaved), or positions read what comes after them"
+    cause = (
+        "query heads read another head's keys (tiled instead of interleaved), or positions read what comes after them"
+    )
     return Verdict.of(
-        not shrunk, found=f"{shrunk}. Likely cause: {cause}", examined=(len(seen), "cases"), cosine=min(seen, default=None)
+        not shrunk,
+        found=f"{shrunk}. Likely cause: {cause}",
+        examined=(len(seen), "cases"),
+        cosine=min(seen, default=None),
     )
 
 
@@ -214,8 +218,8 @@ def _future_seen(first: torch.Tensor, other: torch.Tensor) -> str:
     if float(difference.max()) <= _SAME * max(1.0, float(first.abs().max())):
         return ""
     return (
-        f"position {int(difference.argmax())}: changing only the last token moves a logit by {float(difference.max()):.4f}; "
-        "attention reads positions that come later"
+        f"position {int(difference.argmax())}: changing only the last token moves a logit by "
+        f"{float(difference.max()):.4f}; attention reads positions that come later"
     )
 
 
@@ -229,13 +233,13 @@ def forward_with_heads_tiled(model: Model) -> dict[str, Any]:
 
 
 @grouped_query_forward.counterexample
-def forward_that_sees_the_future(model: Model) -> dict[str, Any]:
+def forward_that_sees_the_future(_model: Model) -> dict[str, Any]:
     """Attention without a causal mask."""
     return {"attention": _seeing_the_future}
 
 
 @grouped_query_forward.counterexample
-def forward_without_scaling(model: Model) -> dict[str, Any]:
+def forward_without_scaling(_model: Model) -> dict[str, Any]:
     """Scores that are not divided by the root of the head size."""
     return {"attention": _unscaled}
 

@@ -17,7 +17,7 @@ ABSOLUTE_ERROR = {"F64": 0.0, "F32": 0.0, "F16": 2.0**-25, "BF16": 2.0**-134}
 
 
 def cosine(left: Array, right: Array) -> float:
-    """Cosine of the angle between two arrays of the same size, in [-1, 1]; NaN where either holds a NaN or is all zero."""
+    """Cosine of the angle between two arrays of the same size, in [-1, 1]; NaN where one holds a NaN or is zero."""
     import numpy as np
 
     first, second = np.ravel(left).astype(np.float64), np.ravel(right).astype(np.float64)

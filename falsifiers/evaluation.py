@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from falsifiable import Corpus, Model
-
 from falsifiers.reference_decoder import UnfitError, load_decoder, mean_cross_entropy
 
 
@@ -31,7 +30,9 @@ def recomputed_loss(model: Model, corpus: Corpus, split: str = "validation") -> 
         raise EvaluationError(f"{corpus.path}: has no split {split}, only {', '.join(corpus.splits)}")
     ids = np.asarray(corpus.token_ids(split)[: sequences * length], dtype=np.int64)
     if ids.size < sequences * length:
-        raise EvaluationError(f"{corpus.path}: split {split} holds {ids.size} tokens, the evaluation reads {sequences * length}")
+        raise EvaluationError(
+            f"{corpus.path}: split {split} holds {ids.size} tokens, the evaluation reads {sequences * length}"
+        )
     rows = model.embedding_rows or 0
     if int(ids.max()) >= rows:
         raise EvaluationError(f"{corpus.path}: holds token {int(ids.max())}, {model.path} has {rows} embedding rows")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from falsifiable import Criterion, Model, NotApplicable, Verdict, falsifier
-
 from falsifiers.closeness import RELATIVE_ERROR, beyond_rounding, cosine, likely_cause
 
 if TYPE_CHECKING:
@@ -18,9 +17,9 @@ def agrees_with_checkpoint(
 ) -> Verdict:
     """Every tensor of the export is the checkpoint's tensor, to within what its stored type rounds away.
 
-    F32 must be equal, F16 within 2^-11 of each value (half a unit in the last place of 11 bits), BF16 within 2^-8;
-    quantised types are judged by cosine. Tensors are matched by their canonical names; a llama GGUF's permuted query and
-    key rows are put back first.
+    F32 must be equal, F16 within 2^-11 of each value (half a unit in the last place of 11 bits), BF16 within 2^-8; the
+    quantised types are judged by cosine. Tensors are matched by their canonical names; the permuted query and key rows
+    of a llama GGUF are put back first.
 
     Args:
         quantised: what the cosine of every quantised tensor must meet. 4-bit blocks of random weights keep 0.995.
@@ -52,12 +51,16 @@ def _difference(export: Model, checkpoint: Model, name: str, quantised: Criterio
     found, expected = stored.numpy(), original.numpy()
     if stored.dtype not in RELATIVE_ERROR:
         close = cosine(found, expected)
-        return "" if quantised.holds(close) else f"cosine {close:.4f}, expected {quantised}; {likely_cause(found, expected)}"
+        return (
+            ""
+            if quantised.holds(close)
+            else f"cosine {close:.4f}, expected {quantised}; {likely_cause(found, expected)}"
+        )
     at = beyond_rounding(found, expected, stored.dtype)
     if at is None:
         return ""
     return (
-        f"value at {list(at)} is {found[at]:.6g} in the export ({stored.dtype}) and {expected[at]:.6g} in the checkpoint; "
+        f"value at {list(at)} is {found[at]:.6g} in the export ({stored.dtype}), {expected[at]:.6g} in the checkpoint; "
         f"{likely_cause(found, expected)}"
     )
 

@@ -118,7 +118,9 @@ def metric(run: Run, *, series: str, criterion: Criterion, at: str = "final", ph
         return Verdict.inconclusive(f"{run.path}: metrics.jsonl has no {series}{f' in phase {phase}' if phase else ''}")
     chosen = _chosen(points, at)
     if chosen is None:
-        return Verdict.inconclusive(f"{run.path}: {series} was not logged at {at!r}; use final, minimum, every or a logged step")
+        return Verdict.inconclusive(
+            f"{run.path}: {series} was not logged at {at!r}; use final, minimum, every or a logged step"
+        )
     failing = next(((step, value) for step, value in chosen if not criterion.holds(value)), None)
     step, value = failing or chosen[-1]
     return Verdict.of(
@@ -170,7 +172,9 @@ def command(
     """
     completed = command.run(timeout_seconds)
     if completed.timed_out:
-        return Verdict.inconclusive(f"{' '.join(command.argv)}: was ended after {timeout_seconds:g} s without an answer")
+        return Verdict.inconclusive(
+            f"{' '.join(command.argv)}: was ended after {timeout_seconds:g} s without an answer"
+        )
     faults = []
     if not exit_code.holds(completed.exit_code):
         faults.append(f"exit code {completed.exit_code}, expected {exit_code}")

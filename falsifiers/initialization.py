@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from falsifiable import Corpus, Criterion, Model, NotApplicable, Run, Verdict, falsifier
-
 from falsifiers.closeness import cosine
 from falsifiers.evaluation import EvaluationError, recomputed_loss
 
@@ -40,7 +39,9 @@ def config_passes_through(init: Model, trained: Model) -> Verdict:
             wrong.append(f"{name} is absent from {trained.path}, expected {before} as in the init checkpoint")
         elif before != after:
             key = trained.config.sources.get(name, name)
-            wrong.append(f"{key} is {after} after training, {before} in the init checkpoint: hard-coded, or edited since")
+            wrong.append(
+                f"{key} is {after} after training, {before} in the init checkpoint: hard-coded, or edited since"
+            )
     if init.architecture.family != trained.architecture.family:
         wrong.append(f"architecture {init.architecture.stored} became {trained.architecture.stored}")
     return Verdict.of(
@@ -88,7 +89,7 @@ def weights_pass_through(run: Run, init: Model) -> Verdict:
     elif missing or extra:
         found = (
             f"at step 0 {len(missing)} tensors of the checkpoint were absent ({', '.join(missing[:3]) or 'none'}) and "
-            f"{len(extra)} stood that it does not have ({', '.join(extra[:3]) or 'none'}); those began as random numbers"
+            f"{len(extra)} stood that it does not have ({', '.join(extra[:3]) or 'none'}); those began at random"
         )
     return Verdict.of(
         not found, found=found, examined=(len(stored), "tensors"), tensors_differing=len(different),
@@ -117,9 +118,9 @@ def step_zero_loss(
     A trainer that ignored the checkpoint starts at ln(vocabulary), the loss of guessing.
 
     Args:
-        within: nats between the recorded and the recomputed loss; two float32 implementations differ by less than 1e-4.
-        below_chance_by: nats that the loss must lie below ln(vocabulary). The reference contract asks 3.0 of a published
-            checkpoint; one that was trained for minutes earns less.
+        within: nats between the recorded and the recomputed loss; two float32 implementations are within 1e-4.
+        below_chance_by: nats that the loss must lie below ln(vocabulary). The reference contract asks 3.0 of a
+            published checkpoint; one that was trained for minutes earns less.
     """
     metric = run.metrics.get("init_val_loss")
     rows = init.embedding_rows
@@ -133,13 +134,13 @@ def step_zero_loss(
     found = ""
     if not abs(own - metric.value) <= within:
         found = (
-            f"run.yaml: init_val_loss is {metric.value:.6f} nats, the checkpoint's own loss is {own:.6f} on the same tokens, "
+            f"run.yaml: init_val_loss is {metric.value:.6f} nats, the checkpoint itself has {own:.6f} on these tokens, "
             f"expected within {within:g}; the trainer started from other weights (chance is {chance:.4f})"
         )
     elif not own <= chance - below_chance_by:
         found = (
-            f"the checkpoint's loss {own:.4f} nats is not {below_chance_by:g} below ln({rows}) = {chance:.4f}: its weights "
-            "are random or damaged"
+            f"the checkpoint's loss {own:.4f} nats is not {below_chance_by:g} below ln({rows}) = {chance:.4f}: its "
+            "weights are random or damaged"
         )
     return Verdict.of(
         not found, found=found, examined=(len(init.tensors), "tensors"),
@@ -197,7 +198,7 @@ def one_tensor_frozen(init: Model, trained: Model) -> tuple[Model, Model]:
 
 
 @every_tensor_moved.counterexample
-def nothing_trained(init: Model, trained: Model) -> tuple[Model, Model]:
+def nothing_trained(init: Model, _trained: Model) -> tuple[Model, Model]:
     """The checkpoint itself, handed over as the result of training."""
     return init, init
 
@@ -217,8 +218,9 @@ def stayed_close(init: Model, trained: Model, *, cosine: Criterion = Criterion(a
     strayed = [name for name, value in close.items() if not cosine.holds(value)]
     return Verdict.of(
         not strayed,
-        found=f"tensor {furthest}: cosine {close.get(furthest, math.nan):.4f} with the init checkpoint, expected {cosine} "
-        f"({len(strayed)} of {len(close)} matrices); training started from other weights, whatever the record says",
+        found=f"tensor {furthest}: cosine {close.get(furthest, math.nan):.4f} with the init checkpoint, not "
+        f"{cosine} ({len(strayed)} of {len(close)} matrices); training started "
+        "from other weights, whatever the record says",
         examined=(len(close), "matrices"),
         lowest_cosine=close.get(furthest),
     )
@@ -269,13 +271,15 @@ def from_scratch_baseline(run: Run, *, within: float = 1.0, phase: str = "pretra
     rows = run.field("architecture.vocab_size")
     first = next((row for row in run.rows if row.get("phase") == phase), None)
     if first is None or not isinstance(rows, int) or rows < 2:
-        return Verdict.inconclusive(f"{run.path}: no row of phase {phase}, or no architecture.vocab_size; nothing began there")
+        return Verdict.inconclusive(
+            f"{run.path}: no row of phase {phase}, or no architecture.vocab_size; nothing began there"
+        )
     loss, chance = first.get("loss"), math.log(rows)
     begins_at_chance = isinstance(loss, (int, float)) and abs(loss - chance) <= within
     return Verdict.of(
         begins_at_chance,
-        found=f"metrics.jsonl, {phase} step {first.get('step')}: loss {loss}, expected ln({rows}) = {chance:.4f} within "
-        f"{within:g}; the model did not start from random weights, or its initialisation is broken",
+        found=f"metrics.jsonl, {phase} step {first.get('step')}: loss {loss}, expected ln({rows}) = {chance:.4f} "
+        f"within {within:g}; the model did not start from random weights, or its initialisation is broken",
         examined=(1, "rows"),
         first_loss=(loss if isinstance(loss, (int, float)) else None, "nats"),
         chance=(chance, "nats"),

@@ -22,7 +22,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def head_size(config: Mapping[str, Any]) -> float:
-    """Values per head: what the configuration says, else hidden size over heads, as both transformers and llama.cpp do."""
+    """Values per head: what the configuration says, else hidden size over heads, as transformers and llama.cpp do."""
     stated = config.get("head_dim")
     return float(stated) if stated else float(config["hidden_size"]) / config["num_attention_heads"]
 
@@ -37,7 +37,8 @@ def expected_tensors(config: Mapping[str, Any], *, biased: bool, separate_output
     size = head_size(config)
     if not size.is_integer():
         raise ValueError(
-            f"hidden_size {hidden} is no multiple of num_attention_heads {config['num_attention_heads']} and head_dim is absent"
+            f"hidden_size {hidden} is no multiple of num_attention_heads {config['num_attention_heads']}, "
+            "and head_dim is absent"
         )
     queries, keys = config["num_attention_heads"] * int(size), config["num_key_value_heads"] * int(size)
     shapes: Shapes = {"token_embedding": (config["vocab_size"], hidden), "final_norm": (hidden,)}

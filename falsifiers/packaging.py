@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Literal
 
 from falsifiable import Model, NotApplicable, Verdict, falsifier
-
 from falsifiers.inventory import (
     DERIVED_TABLES,
     FAMILIES,
@@ -19,48 +18,54 @@ from falsifiers.inventory import (
 
 # What llama.cpp calls each canonical field; "{architecture}." goes before it (GGUF specification).
 GGUF_KEYS = {
-    "hidden_size": "embedding_length", "num_hidden_layers": "block_count", "num_attention_heads": "attention.head_count",
-    "num_key_value_heads": "attention.head_count_kv", "intermediate_size": "feed_forward_length",
-    "max_position_embeddings": "context_length", "rope_theta": "rope.freq_base",
+    "hidden_size": "embedding_length",
+    "num_hidden_layers": "block_count",
+    "num_attention_heads": "attention.head_count",
+    "num_key_value_heads": "attention.head_count_kv",
+    "intermediate_size": "feed_forward_length",
+    "max_position_embeddings": "context_length",
+    "rope_theta": "rope.freq_base",
     "rms_norm_eps": "attention.layer_norm_rms_epsilon",
-}  # fmt: skip
-_PLACEHOLDERS = frozenset({"unknown", "proprietary", "tbd", "todo", "none", "other", "n/a", "na", "(missing)", "null", "?"})
+}
+_PLACEHOLDERS = frozenset(
+    {"unknown", "proprietary", "tbd", "todo", "none", "other", "n/a", "na", "(missing)", "null", "?"}
+)
 _SPDX_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-+")
 
 
 @falsifier("packaging.architecture-name")
-def architecture_name(model: Model) -> Verdict:
+def architecture_name(export: Model) -> Verdict:
     """The architecture is named as its clients know it: in GGUF a lower-case name that llama.cpp has, not an HF class.
 
     llama.cpp answers `unknown model architecture: 'LlamaForCausalLM'` and loads nothing.
     """
-    stored, known_as = model.architecture.stored, model.architecture.gguf
+    stored, known_as = export.architecture.stored, export.architecture.gguf
     if stored is None:
-        found = f"{model.path.name} names no architecture"
-    elif model.format == "gguf" and stored != known_as:
+        found = f"{export.path.name} names no architecture"
+    elif export.format == "gguf" and stored != known_as:
         hint = f"expected {known_as!r}" if known_as else "expected a name from llama.cpp's list"
-        found = f"general.architecture is {stored!r}, {hint}; the exporter wrote the Hugging Face class or a name of its own"
-    elif model.architecture.family is None:
-        return Verdict.inconclusive(f"{model.path}: architecture {stored} is not in the table of families")
+        found = f"general.architecture is {stored!r}, {hint}; the exporter wrote the HF class or a name of its own"
+    elif export.architecture.family is None:
+        return Verdict.inconclusive(f"{export.path}: architecture {stored} is not in the table of families")
     else:
         found = ""
     return Verdict.of(not found, found=found, examined=(1, "names"), architecture=stored)
 
 
 @architecture_name.counterexample
-def the_class_name(model: Model) -> Model:
+def the_class_name(export: Model) -> Model:
     """A GGUF file that carries the Hugging Face class name."""
-    if model.format != "gguf":
+    if export.format != "gguf":
         raise NotApplicable("a Hugging Face folder is right to carry a class name")
-    return model.with_architecture(model.architecture.hf_class or "LlamaForCausalLM")
+    return export.with_architecture(export.architecture.hf_class or "LlamaForCausalLM")
 
 
 @architecture_name.counterexample
-def no_name(model: Model) -> Model:
+def no_name(export: Model) -> Model:
     """A file that does not say what it is."""
-    if model.format == "gguf":
-        return model.without_metadata("general.architecture")
-    without = model
+    if export.format == "gguf":
+        return export.without_metadata("general.architecture")
+    without = export
     for key in ("architectures", "model_type"):
         if key in without.metadata:
             without = without.without_metadata(key)
@@ -76,7 +81,9 @@ def metadata_complete(model: Model) -> Verdict:
     """
     prefix = model.architecture.stored
     if model.format == "gguf" and (prefix is None or prefix != model.architecture.gguf):
-        return Verdict.inconclusive(f"general.architecture is {prefix!r}, which no client knows, so which keys it reads is open")
+        return Verdict.inconclusive(
+            f"general.architecture is {prefix!r}, which no client knows, so which keys it reads is open"
+        )
     fields = [*GGUF_KEYS] if model.format == "gguf" else [*GGUF_KEYS, "vocab_size"]
     wrong = []
     for name in fields:
@@ -114,16 +121,18 @@ def _without_field(model: Model, name: str) -> Model:
 
 
 @falsifier("packaging.token-list-padded")
-def token_list_padded(model: Model) -> Verdict:
+def token_list_padded(export: Model) -> Verdict:
     """The embedded token list is exactly as long as the embedding has rows.
 
     llama.cpp takes the size of the vocabulary from the list: `token_embd.weight has wrong shape; expected 896, 151643,
     got 896, 151936`.
     """
-    rows, tokens = model.embedding_rows, model.tokenizer.size if model.tokenizer is not None else 0
+    rows, tokens = export.embedding_rows, export.tokenizer.size if export.tokenizer is not None else 0
     if not rows:
-        return Verdict.inconclusive(f"{model.path}: has no embedding to compare the token list with")
-    cause = "the list was not padded with placeholders" if tokens < rows else "a token was added without an embedding row"
+        return Verdict.inconclusive(f"{export.path}: has no embedding to compare the token list with")
+    cause = (
+        "the list was not padded with placeholders" if tokens < rows else "a token was added without an embedding row"
+    )
     return Verdict.of(
         tokens == rows,
         found=f"tokenizer.ggml.tokens has {tokens} entries, the embedding {rows} rows, expected as many; {cause}",
@@ -134,19 +143,19 @@ def token_list_padded(model: Model) -> Verdict:
 
 
 @token_list_padded.counterexample
-def one_token_more_than_rows(model: Model) -> Model:
+def one_token_more_than_rows(export: Model) -> Model:
     """A token list one longer than the embedding."""
-    if model.tokenizer is None:
+    if export.tokenizer is None:
         raise NotApplicable("the model holds no tokenizer")
-    return model.with_tokenizer(model.tokenizer.with_tokens((model.embedding_rows or 0) + 1))
+    return export.with_tokenizer(export.tokenizer.with_tokens((export.embedding_rows or 0) + 1))
 
 
 @token_list_padded.counterexample
-def a_list_not_padded(model: Model) -> Model:
+def a_list_not_padded(export: Model) -> Model:
     """A token list that ends where the tokenizer ends, below the reserved rows."""
-    if model.tokenizer is None:
+    if export.tokenizer is None:
         raise NotApplicable("the model holds no tokenizer")
-    return model.with_tokenizer(model.tokenizer.with_tokens((model.embedding_rows or 2) - 1))
+    return export.with_tokenizer(export.tokenizer.with_tokens((export.embedding_rows or 2) - 1))
 
 
 @falsifier("packaging.tensor-inventory")
@@ -182,7 +191,9 @@ def _differences(model: Model, expected: Shapes) -> tuple[list[str], list[str], 
     missing = [name for name in expected if name not in stored]
     known = {stored[name] for name in expected if name in stored}
     extra = [name for name in model.tensors if name not in known and not name.endswith(DERIVED_TABLES)]
-    reshaped = [name for name in expected if name in stored and tuple(model.tensors[stored[name]].shape) != expected[name]]
+    reshaped = [
+        name for name in expected if name in stored and tuple(model.tensors[stored[name]].shape) != expected[name]
+    ]
     return missing, extra, reshaped
 
 
@@ -196,13 +207,15 @@ def _in_words(
         )
     if extra:
         tied = model.canonical_names.get("output") == extra[0]
-        cause = "the configuration says it is tied to the embedding" if tied else "a client that counts tensors refuses it"
+        cause = (
+            "the configuration says it is tied to the embedding" if tied else "a client that counts tensors refuses it"
+        )
         yield f"tensor {extra[0]} is not implied by the configuration ({len(extra)} in all); {cause}"
     if reshaped:
         name = model.canonical_names[reshaped[0]]
         yield (
             f"tensor {name} has shape {list(model.tensors[name].shape)}, the configuration implies "
-            f"{list(expected[reshaped[0]])} ({len(reshaped)} in all); a size in the configuration was edited, or the tensor"
+            f"{list(expected[reshaped[0]])} ({len(reshaped)} in all); a configured size was edited, or the tensor"
         )
 
 

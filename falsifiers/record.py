@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 from falsifiable import Corpus, Model, NotApplicable, Run, Tokenizer, Verdict, falsifier
@@ -12,8 +13,8 @@ from falsifiable import Corpus, Model, NotApplicable, Run, Tokenizer, Verdict, f
 def agrees_with_log(run: Run) -> Verdict:
     """Every metric in run.yaml is the number that metrics.jsonl holds at the step it names, and the log is untouched.
 
-    `val_loss` and `train_loss` are those of the last step, never the best one; `init_val_loss` is the fine-tune's step 0,
-    and a name that begins with `pretrain_` is of that phase.
+    `val_loss` and `train_loss` are those of the last step, never the best one; `init_val_loss` is the fine-tune's step
+    0, and a name that begins with `pretrain_` is of that phase.
     """
     if not run.metrics:
         return Verdict.inconclusive(f"{run.path}: records no metric")
@@ -36,19 +37,25 @@ def _log_faults(run: Run) -> Iterator[str]:
         found = run.found_digest(role) or "absent"
         if found != recorded.sha256:
             yield f"{recorded.path}: sha256 {found[:12]}, run.yaml recorded {recorded.sha256[:12]}; it was edited since"
+    before, logged = run.state_at_step_zero, run.metrics.get("init_val_loss")
+    if before is not None and logged is not None and before.val_loss not in (None, logged.value):
+        yield f"run.yaml: init_val_loss is {logged.value}, step_zero.json says {before.val_loss}"
 
 
 def _metric_fault(run: Run, name: str) -> str:
     recorded = run.metrics[name]
     phase, column = _place_in_log(name)
-    logged = {row.get("step"): row[column] for row in run.rows if row.get("phase") == phase and column in row}
+    logged: dict[int, Any] = {
+        row["step"]: row[column] for row in run.rows if row.get("phase") == phase and column in row
+    }
     if not logged:
         return f"run.yaml: {name} is {recorded.value}, metrics.jsonl has no {column} in phase {phase}"
     wanted = 0 if name.startswith("init_") else max(logged)
     if recorded.step != wanted:
         return f"run.yaml: {name} is of step {recorded.step}, expected step {wanted}: the final value, not a better one"
     if logged.get(recorded.step) != recorded.value:
-        return f"run.yaml: {name} is {recorded.value} at step {recorded.step}, metrics.jsonl says {logged.get(recorded.step)}"
+        said = logged.get(recorded.step)
+        return f"run.yaml: {name} is {recorded.value} at step {recorded.step}, metrics.jsonl says {said}"
     return ""
 
 
@@ -92,17 +99,20 @@ def names_these_bytes(
     unknown = [one for one in bound if not run.has_digest(one.digest)]
     found = ""
     if unknown:
-        roles = {role: one.sha256[:12] for role, one in run.artifacts.items()}
+        name = unknown[0].path.name
+        recorded = next(
+            (one.sha256[:12] for one in run.artifacts.values() if PurePath(one.path).name == name), "no such file"
+        )
         found = (
-            f"{unknown[0].path} has sha256 {unknown[0].digest[:12]}, which run.yaml does not name "
-            f"({', '.join(f'{role}: {digest}' for role, digest in roles.items())}); it was changed after the run, or is of another"
+            f"{unknown[0].path} has sha256 {unknown[0].digest[:12]}, run.yaml recorded {recorded} for {name}; "
+            "it was changed after the run, or is of another"
         )
     return Verdict.of(not found, found=found, examined=(len(bound), "artifacts"), unknown_artifacts=len(unknown))
 
 
 @names_these_bytes.counterexample
 def changed_after_the_run(
-    run: Run, model: Model | None = None, tokenizer: Tokenizer | None = None, corpus: Corpus | None = None
+    _run: Run, model: Model | None = None, tokenizer: Tokenizer | None = None, corpus: Corpus | None = None
 ) -> dict[str, Any]:
     """The bound file with something added to it."""
     if model is not None:
@@ -111,5 +121,5 @@ def changed_after_the_run(
         return {"tokenizer": tokenizer.with_tokens(tokenizer.size + 1)}
     if corpus is not None and corpus.splits:
         split = next(iter(corpus.splits))
-        return {"corpus": corpus.without_file(split, corpus.splits[split].files[0].path)}
+        return {"corpus": corpus.with_split(split, tokens=0)}
     raise NotApplicable("nothing is bound beside the run")

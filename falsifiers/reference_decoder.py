@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from falsifiable import Model
-
 from falsifiers.inventory import FAMILIES, config_values, expected_tensors, head_size, is_biased
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
-    Tensor = torch.Tensor
-    Attention = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class UnfitError(Exception):
@@ -28,7 +26,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """Weights (float32, canonical name -> tensor) and the few numbers of the configuration that a forward pass needs."""
+    """Weights (float32, canonical name -> tensor) and the few configured numbers that a forward pass needs."""
 
     weights: dict[str, Tensor]
     layers: int
@@ -50,7 +48,9 @@ def load_decoder(model: Model) -> Decoder:
 
     _refuse_variants(model)
     config = {**config_values(model), "rope_theta": model.config.rope_theta, "rms_norm_eps": model.config.rms_norm_eps}
-    if absent := sorted(name for name in config if config[name] is None and name not in ("head_dim", "tie_word_embeddings")):
+    if absent := sorted(
+        name for name in config if config[name] is None and name not in ("head_dim", "tie_word_embeddings")
+    ):
         raise UnfitError(f"the configuration does not state {', '.join(absent)}")
     try:
         expected = expected_tensors(config, biased=is_biased(model), separate_output=model.has_tensor("output"))
@@ -81,7 +81,9 @@ def _refuse_variants(model: Model) -> None:
     if kind != "default" or model.metadata.get(f"{prefix}.rope.scaling.type", "none") != "none":
         raise UnfitError("its rotary positions are scaled, which this decoder does not do")
     if model.metadata.get("use_sliding_window") is True or "rope_freqs.weight" in model.tensors:
-        raise UnfitError("its attention has a window, or its rotary frequencies a table, which this decoder does not read")
+        raise UnfitError(
+            "its attention has a window, or its rotary frequencies a table, which this decoder does not read"
+        )
     if model.has_tensor("layers.0.attention.output.bias"):
         raise UnfitError("its attention output has a bias, which this decoder does not add")
 
@@ -134,7 +136,7 @@ def mean_cross_entropy(decoder: Decoder, sequences: Tensor) -> float:
         predicted = logits(decoder, batch)[:, :-1]
         wanted = batch[:, 1:].to(predicted.device)
         total += float(cross_entropy(predicted.flatten(0, 1), wanted.flatten(), reduction="sum"))
-    return total / (sequences.shape[0] * (sequences.shape[1] - 1))
+    return total / (int(sequences.shape[0]) * int(sequences.shape[1] - 1))
 
 
 def _attended(decoder: Decoder, name: str, state: Tensor, turns: tuple[Tensor, Tensor], attention: Attention) -> Tensor:

@@ -8,7 +8,6 @@ from pathlib import PurePath
 from typing import Any
 
 from falsifiable import Corpus, Criterion, Model, Run, Verdict, falsifier
-
 from falsifiers.evaluation import EvaluationError, recomputed_loss
 
 
@@ -50,13 +49,13 @@ def _window_faults(run: Run, phase: str, steps: list[Any], ended: Criterion) -> 
         at = next((i for i, step in enumerate(steps) if step != i), len(steps))
         seen = steps[at] if at < len(steps) else "the end of the log"
         yield (
-            f"metrics.jsonl: row {at} of phase {phase} is step {seen}, expected steps 0 to {done} once each and in order; "
+            f"metrics.jsonl: row {at} of phase {phase} is step {seen}, expected steps 0 to {done} in order; "
             "rows were lost, repeated, or belong to two runs"
         )
     for row in run.rows:
         loss = row.get("loss")
         if not isinstance(loss, (int, float)) or not math.isfinite(loss):
-            yield f"metrics.jsonl: loss is {loss} at step {row.get('step')} of phase {row.get('phase')}; training diverged"
+            yield f"metrics.jsonl: loss is {loss} at step {row.get('step')} of {row.get('phase')}; training diverged"
 
 
 @window_complete.counterexample
@@ -84,8 +83,8 @@ def validation_loss(
 ) -> Verdict:
     """The recorded validation loss is the loss of these weights, computed again on the pinned tokens.
 
-    A number that stands in a record was typed by somebody, or by a program; this one is measured here, under the name of
-    the metric, and may therefore discharge.
+    A number that stands in a record was typed by somebody, or by a program; this one is measured here, under the name
+    of the metric, and may therefore discharge.
 
     Args:
         within: nats between the recorded and the recomputed loss; two float32 implementations differ by less than 1e-4.
@@ -94,7 +93,9 @@ def validation_loss(
     """
     recorded = run.metrics.get(metric)
     if recorded is None:
-        return Verdict.inconclusive(f"{run.path}: records no metric {metric}; it has {', '.join(run.metrics) or 'none'}")
+        return Verdict.inconclusive(
+            f"{run.path}: records no metric {metric}; it has {', '.join(run.metrics) or 'none'}"
+        )
     try:
         own = recomputed_loss(model, corpus, split)
     except EvaluationError as error:
@@ -102,8 +103,8 @@ def validation_loss(
     agrees = abs(own - recorded.value) <= within
     return Verdict.of(
         agrees,
-        found=f"run.yaml: {metric} is {recorded.value:.6f} at step {recorded.step}, these weights give {own:.6f} nats on the "
-        f"same tokens, expected within {within:g}; the number was typed or is of another checkpoint",
+        found=f"run.yaml: {metric} is {recorded.value:.6f} at step {recorded.step}, these weights give {own:.6f} "
+        f"nats on the same tokens, expected within {within:g}; the number was typed or is of another checkpoint",
         examined=(len(model.tensors), "tensors"),
         **{metric: (own, "nats per token"), "recorded": (recorded.value, "nats per token")},
     )
@@ -136,14 +137,21 @@ def loss_falls(run: Run, *, by: float = 0.0) -> Verdict:
     chance = math.log(rows)
     found = ""
     if not init.value < chance - by:
-        found = f"init_val_loss {init.value:.4f} is not below ln({rows}) = {chance:.4f} by {by:g}: the checkpoint had learnt nothing"
+        found = (
+            f"init_val_loss {init.value:.4f} is not below ln({rows}) = {chance:.4f} by {by:g}: "
+            "the checkpoint had learnt nothing"
+        )
     elif not trained.value < init.value - by:
         found = (
             f"val_loss {trained.value:.4f} is not below init_val_loss {init.value:.4f} by {by:g}: "
             "the learning rate is wrong, or the data ran out and the loss stood still"
         )
     return Verdict.of(
-        not found, found=found, examined=(2, "metrics"), fell_by=(init.value - trained.value, "nats"), chance=(chance, "nats")
+        not found,
+        found=found,
+        examined=(2, "metrics"),
+        fell_by=(init.value - trained.value, "nats"),
+        chance=(chance, "nats"),
     )
 
 
@@ -162,7 +170,7 @@ def a_start_at_chance(run: Run) -> Run:
 
 @falsifier("run.as-requested")
 def as_requested(run: Run, *, fields: tuple[str, ...] = ("device", "dtype", "seed", "data", "init")) -> Verdict:
-    """What was asked for is what was used: no CPU for CUDA, no random weights for a checkpoint, no synthetic data for real.
+    """What was asked for is what was used: no CPU for CUDA, no random weights for a checkpoint, no made-up data.
 
     Args:
         fields: fields of the run record that hold `requested` beside `actual`.

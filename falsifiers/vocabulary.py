@@ -18,13 +18,15 @@ def fits_model(
     """Every id the tokenizer can emit has an embedding row. Where no tokenizer is named, it is the model's own.
 
     Args:
-        bound: ``at-most`` accepts reserved rows above the tokenizer, as published checkpoints have them (Qwen2.5: 151,665
-            tokens, 151,936 rows); ``exactly`` is what training from scratch demands.
+        bound: ``at-most`` accepts reserved rows above the tokenizer, as published checkpoints have them (Qwen2.5:
+            151,665 tokens, 151,936 rows); ``exactly`` is what training from scratch demands.
     """
     tokenizer = tokenizer or model.tokenizer
     emitted, rows = tokenizer.size if tokenizer is not None else 0, model.embedding_rows
     if tokenizer is None or not rows or not emitted:
-        return Verdict.inconclusive(f"{model.path}: {emitted} tokens and {rows or 'no'} embedding rows; nothing to compare")
+        return Verdict.inconclusive(
+            f"{model.path}: {emitted} tokens and {rows or 'no'} embedding rows; nothing to compare"
+        )
     fits = emitted == rows if bound == "exactly" else emitted <= rows
     if emitted > rows:
         said = f"token id {rows} ({tokenizer.tokens[rows]!r}) and above have no row: lookups read outside the embedding"
@@ -98,18 +100,18 @@ def an_end_of_sequence_outside(model: Model) -> Model:
 
 
 @falsifier("vocabulary.embedded-complete")
-def embedded_complete(model: Model) -> Verdict:
+def embedded_complete(export: Model) -> Verdict:
     """The tokenizer that travels with the model is whole: tokens, merges, types, kind, begin and end ids.
 
-    llama.cpp refuses a file without tokens or without their kind, and loads one without merges' split rule, begin or end
-    id in silence.
+    llama.cpp refuses a file without tokens or without their kind, and loads one without the rule that splits text, the
+    begin or the end id in silence.
     """
-    tokenizer = model.tokenizer
+    tokenizer = export.tokenizer
     if tokenizer is None or not tokenizer.size:
         absent = "no tokenizer" if tokenizer is None else "an empty token list"
-        found = f"{model.path.name} holds {absent}; the exporter left it out, and llama.cpp cannot load the file"
+        found = f"{export.path.name} holds {absent}; the exporter left it out, and llama.cpp cannot load the file"
         return Verdict.of(False, found=found, examined=(1, "tokenizers"), tokens=0)
-    faults = list(_incomplete(model, tokenizer))
+    faults = list(_incomplete(export, tokenizer))
     return Verdict.of(
         not faults,
         found="; ".join(faults) + ". The exporter wrote a part of the tokenizer only",
@@ -119,8 +121,8 @@ def embedded_complete(model: Model) -> Verdict:
     )
 
 
-def _incomplete(model: Model, tokenizer: Tokenizer) -> Iterator[str]:
-    embedded = model.format == "gguf"
+def _incomplete(export: Model, tokenizer: Tokenizer) -> Iterator[str]:
+    embedded = export.format == "gguf"
     if not tokenizer.type:
         yield "tokenizer.ggml.model is absent, expected its kind (gpt2 for byte-level BPE)"
     if tokenizer.type == "BPE" and not len(tokenizer.merges):
@@ -132,33 +134,33 @@ def _incomplete(model: Model, tokenizer: Tokenizer) -> Iterator[str]:
         yield f"tokenizer.ggml.token_type has {len(types)} entries for {tokenizer.size} tokens"
     if embedded and tokenizer.eos_token_id is None:
         yield "tokenizer.ggml.eos_token_id is absent: generation does not know where to stop"
-    if embedded and tokenizer.bos_token_id is None and model.metadata.get("tokenizer.ggml.add_bos_token") is not False:
+    if embedded and tokenizer.bos_token_id is None and export.metadata.get("tokenizer.ggml.add_bos_token") is not False:
         yield "tokenizer.ggml.bos_token_id is absent, and add_bos_token does not say that none is wanted"
 
 
 @embedded_complete.counterexample
-def no_tokens(model: Model) -> Model:
+def no_tokens(export: Model) -> Model:
     """A model whose token list was left out."""
-    return model.with_tokenizer(None if model.tokenizer is None else model.tokenizer.without_tokens())
+    return export.with_tokenizer(None if export.tokenizer is None else export.tokenizer.without_tokens())
 
 
 @embedded_complete.counterexample
-def no_merges(model: Model) -> Model:
+def no_merges(export: Model) -> Model:
     """A BPE tokenizer without its merges."""
-    if model.tokenizer is None or model.tokenizer.type != "BPE":
+    if export.tokenizer is None or export.tokenizer.type != "BPE":
         raise NotApplicable("only a BPE tokenizer has merges")
-    return model.with_tokenizer(model.tokenizer.without_merges())
+    return export.with_tokenizer(export.tokenizer.without_merges())
 
 
 @falsifier("vocabulary.embedded-equals-original")
-def embedded_equals_original(model: Model, tokenizer: Tokenizer) -> Verdict:
-    """The tokenizer inside the model is the original one: every id means the same token, every merge stands in its place.
+def embedded_equals_original(export: Model, tokenizer: Tokenizer) -> Verdict:
+    """The tokenizer inside the model is the original one: every id means the same token, every merge is in its place.
 
     Entries above the original must be padding that nobody emits.
     """
-    embedded = model.tokenizer
+    embedded = export.tokenizer
     if embedded is None or not embedded.size:
-        found = f"{model.path.name} holds no token; expected the {tokenizer.size} of {tokenizer.path.name}"
+        found = f"{export.path.name} holds no token; expected the {tokenizer.size} of {tokenizer.path.name}"
         return Verdict.of(False, found=found, examined=(tokenizer.size, "tokens"), tokens_differing=tokenizer.size)
     ours, theirs = list(tokenizer.tokens), list(embedded.tokens)
     different = [i for i, token in enumerate(ours) if i >= len(theirs) or theirs[i] != token]
@@ -169,14 +171,14 @@ def embedded_equals_original(model: Model, tokenizer: Tokenizer) -> Verdict:
         i = different[0]
         at = repr(theirs[i]) if i < len(theirs) else "absent"
         found = (
-            f"id {i} is {at} in {model.path.name} and {ours[i]!r} in {tokenizer.path.name} ({len(different)} ids differ); "
-            "an id was left out and shifted the rest, or this is another tokenizer"
+            f"id {i} is {at} in {export.path.name} and {ours[i]!r} in {tokenizer.path.name} "
+            f"({len(different)} ids differ); an id was left out and shifted the rest, or this is another tokenizer"
         )
     elif emitted_padding is not None:
-        found = f"id {emitted_padding} is {theirs[emitted_padding]!r}: above the original, yet marked as a token one can emit"
+        found = f"id {emitted_padding} is {theirs[emitted_padding]!r}: above the original, yet marked as one to emit"
     elif merges != original_merges:
-        at = next((i for i, pair in enumerate(merges) if original_merges[i : i + 1] != [pair]), len(merges))
-        found = f"merge {at} differs: {merges[at : at + 1]} here, {original_merges[at : at + 1]} in the original"
+        i = next((i for i, pair in enumerate(merges) if original_merges[i : i + 1] != [pair]), len(merges))
+        found = f"merge {i} differs: {merges[i : i + 1]} here, {original_merges[i : i + 1]} in the original"
     return Verdict.of(
         not found, found=found, examined=(len(ours), "tokens"), tokens_differing=len(different),
         padding=max(0, len(theirs) - len(ours)),
@@ -193,17 +195,17 @@ def _emitted_padding(embedded: Tokenizer, theirs: list[str], ours: list[str]) ->
 
 
 @embedded_equals_original.counterexample
-def two_tokens_exchanged(model: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
+def two_tokens_exchanged(export: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
     """An embedded list in which one id means another token."""
-    if model.tokenizer is None or tokenizer.size < 2:
+    if export.tokenizer is None or tokenizer.size < 2:
         raise NotApplicable("the model holds no tokenizer")
     other = tokenizer.tokens[tokenizer.size - 2]
-    return model.with_tokenizer(model.tokenizer.with_token(tokenizer.size - 1, other)), tokenizer
+    return export.with_tokenizer(export.tokenizer.with_token(tokenizer.size - 1, other)), tokenizer
 
 
 @embedded_equals_original.counterexample
-def merges_left_out(model: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
+def merges_left_out(export: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
     """An embedded tokenizer without merges."""
-    if model.tokenizer is None or not len(tokenizer.merges):
+    if export.tokenizer is None or not len(tokenizer.merges):
         raise NotApplicable("there are no merges to leave out")
-    return model.with_tokenizer(model.tokenizer.without_merges()), tokenizer
+    return export.with_tokenizer(export.tokenizer.without_merges()), tokenizer

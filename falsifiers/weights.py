@@ -55,7 +55,9 @@ def not_degenerate(model: Model, *, zero_share: Criterion = Criterion(below=0.8)
         found = f"tensor {constant[0]}: every value is {one.minimum}; it was never initialised, or overwritten"
     elif empty:
         share = matrices[empty[0]].zero_share
-        found = f"tensor {empty[0]}: {share:.1%} of the values are zero, expected a share {zero_share}; it was not filled"
+        found = (
+            f"tensor {empty[0]}: {share:.1%} of the values are zero, expected a share {zero_share}; it was not filled"
+        )
     return Verdict.of(
         not found,
         found=found,
@@ -87,4 +89,7 @@ def _a_tensor(model: Model) -> str:
 
 
 def _a_matrix(model: Model) -> str:
-    return min((name for name, one in model.tensors.items() if len(one.shape) >= 2), key=lambda name: model.tensors[name].nbytes)
+    return min(
+        (name for name, one in model.tensors.items() if len(one.shape) >= 2),
+        key=lambda name: model.tensors[name].nbytes,
+    )

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"interrupted; {parsed.output} says so, and the next call starts afresh", file=sys.stderr)
         return INTERRUPTED
-    except (ArithmeticError, OSError, ValueError) as error:
+    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
         print(f"failed: {error}", file=sys.stderr)
         return FAILED
 

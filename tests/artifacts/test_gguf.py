@@ -76,6 +76,9 @@ def test_metadata_is_as_stored(tmp_path: Path) -> None:
     assert (len(tokens), tokens[-1], tokens[1:3]) == (ROWS, "é", ["token 1", "token 2"])
     scores: Any = metadata["tokenizer.ggml.scores"]
     assert (scores.element_type, scores[0]) == ("FLOAT32", 0.5)
+    assert tokens != TOKENS[:-1]
+    assert tokens != "text"
+    assert repr(tokens) == "<40 STRING: 'token 0', 'token 1', 'token 2', ...>"
     with pytest.raises(IndexError, match="index 40 of an array of 40 items"):
         tokens[ROWS]
 
@@ -138,6 +141,31 @@ def test_query_rows_that_no_head_count_explains_are_an_error_when_read(tmp_path:
     model = open_model(write(tmp_path / "model.gguf", blk__0__attn_q__weight=(normal(HIDDEN, HIDDEN), 0)))
     with pytest.raises(ArtifactError, match=r"64 rows of 'blk.0.attn_q.weight' cannot be put into .* with None heads"):
         model.without_metadata("llama.attention.head_count").tensor("blk.0.attn_q.weight").numpy()
+
+
+def test_head_counts_may_differ_by_layer(tmp_path: Path) -> None:
+    """As DeciLM models state them; the same number in all layers is the number of the model."""
+    query = normal(HIDDEN, HIDDEN)
+    model = open_model(write(tmp_path / "model.gguf", blk__0__attn_q__weight=(permuted(query, HEADS), 0)))
+    by_layer = model.with_metadata({"llama.attention.head_count": [HEADS, 8]})
+    assert by_layer.config.num_attention_heads is None
+    numpy.testing.assert_array_equal(by_layer.tensor("layers.0.attention.query").numpy(), query)
+    assert model.with_metadata({"llama.attention.head_count": [HEADS, HEADS]}).config.num_attention_heads == HEADS
+
+
+def test_type_that_the_gguf_package_cannot_decode_says_so_when_read(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama")
+    writer.add_tensor("w", numpy.zeros((1, 40), dtype=numpy.uint8), raw_dtype=gguf.GGMLQuantizationType.Q8_1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    model = open_model(tmp_path / "model.gguf")
+    assert model.tensors["w"].shape == (1, 32)
+    with pytest.raises(
+        ArtifactError, match="tensor 'w': the installed gguf package cannot decode elements of type Q8_1"
+    ):
+        model.fingerprint("w")
 
 
 def test_semantic_faults_open(tmp_path: Path) -> None:

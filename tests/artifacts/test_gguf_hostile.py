@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falsifiable.artifacts import ArtifactError, open_model
@@ -148,15 +148,16 @@ def test_the_file_that_the_broken_ones_are_made_from_opens(tmp_path: Path) -> No
     assert open_model(path).metadata == {"general.architecture": "llama"}
 
 
-@pytest.mark.parametrize("length", range(len(WHOLE)))
-def test_every_cut_is_refused(length: int, tmp_path: Path) -> None:
+def test_every_cut_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
-    path.write_bytes(WHOLE[:length])
-    with pytest.raises(ArtifactError) as caught:
-        open_model(path)
-    assert caught.value.kind == ("unreadable" if length < 8 else "unsound")
+    for length in range(len(WHOLE)):
+        path.write_bytes(WHOLE[:length])
+        with pytest.raises(ArtifactError) as caught:
+            open_model(path)
+        assert caught.value.kind == ("unreadable" if length < 8 else "unsound")
 
 
+@settings(deadline=None)
 @given(position=st.integers(0, len(WHOLE) - 1), byte=st.integers(0, 255))
 def test_a_changed_byte_gives_a_model_or_an_artifact_error(
     position: int, byte: int, tmp_path_factory: pytest.TempPathFactory

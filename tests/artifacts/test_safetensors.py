@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -114,7 +114,7 @@ def test_absent_file_folder_pipe_and_link_to_nothing_are_unreadable(tmp_path: Pa
 
 def test_reads_what_the_library_wrote(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    tensors = {
+    tensors: dict[str, Any] = {
         "model.embed_tokens.weight": numpy.arange(12, dtype=numpy.float32).reshape(4, 3),
         "half": numpy.array([0.5, -2.0], dtype=numpy.float16),
         "ids": numpy.array([[1], [2]], dtype=numpy.int64),
@@ -134,6 +134,7 @@ def test_reads_what_the_library_wrote(tmp_path: Path) -> None:
         numpy.testing.assert_array_equal(model.tensor(name).numpy(), expected)
 
 
+@settings(deadline=None)
 @given(bits=st.lists(st.integers(0, 2**16 - 1), min_size=1, max_size=40))
 def test_bfloat16_is_the_upper_half_of_float32(bits: list[int], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("bf16") / "model.safetensors"

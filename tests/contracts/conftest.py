@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from falsifiable.contracts import CheckSignature, ContractFile, Diagnostic, Parameter, check_contracts, read_contract
+from falsifiable.contracts import (
+    CheckSignature,
+    ContractFile,
+    Diagnostic,
+    Kind,
+    Parameter,
+    check_contracts,
+    read_contract,
+)
 
 BASE = """\
 contract: example
@@ -24,14 +32,14 @@ falsifiers:
 
 
 def _signature(
-    name: str, roles: dict[str, str], *parameters: Parameter, optional: tuple[str, ...] = ()
+    name: str, roles: dict[str, Kind], *parameters: Parameter, optional: tuple[str, ...] = ()
 ) -> CheckSignature:
     return CheckSignature(
         name=name,
         summary=f"What {name} refutes",
         module="falsifiers.example",
         distribution="falsifiers",
-        roles=roles,  # type: ignore[arg-type]
+        roles=roles,
         optional_roles=optional,
         parameters={one.name: one for one in parameters},
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from falsifiable.contracts import CheckSignature, Criterion, typed_parameters
+from falsifiable.contracts import CheckSignature, Criterion, Level, typed_parameters
 
 
 def test_values_become_typed_and_defaults_fill_the_rest(signatures: Mapping[str, CheckSignature]) -> None:
@@ -51,6 +51,10 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=says):
         typed_parameters(given, signatures["forward.agrees"])
+
+
+def test_a_signature_knows_how_high_it_can_lift(signatures: Mapping[str, CheckSignature]) -> None:
+    assert signatures["artifact.sound"].ceiling is Level.DISCHARGED
 
 
 def test_signatures_survive_json(signatures: Mapping[str, CheckSignature]) -> None:

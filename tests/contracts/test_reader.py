@@ -18,7 +18,7 @@ from falsifiable.contracts import (
     Position,
     read_contract,
 )
-from falsifiable.contracts.shapes import record_shape
+from falsifiable.contracts.shapes import record_shape, shape_of
 
 DESIGN = """\
 # yaml-language-server: $schema=contract.schema.json
@@ -108,3 +108,8 @@ def test_an_annotation_without_a_shape_is_a_mistake_of_ours() -> None:
 
     with pytest.raises(TypeError, match="has no shape in a file"):
         record_shape(Odd)
+
+
+def test_a_record_has_a_short_form_of_texts_or_scalars_only() -> None:
+    with pytest.raises(TypeError, match="no short form of a record"):
+        shape_of(Criterion | tuple[str, ...], {})

@@ -152,15 +152,17 @@ def test_reader_and_schema_agree_on_artifacts(data: Any) -> None:
 
 @given(data=st.fixed_dictionaries(
     {"cosine": criteria | scalars},
-    optional={"loss": anything, "length": numbers, "scale": numbers | texts, "layers": st.lists(texts | numbers, max_size=2),
-              "causal": scalars, "dtype": scalars, "padding": anything, "other": scalars},
+    optional={"loss": anything, "length": numbers, "scale": numbers | texts,
+              "layers": st.lists(texts | numbers, max_size=2), "causal": scalars,
+              "dtype": scalars, "padding": anything, "other": scalars},
 ))  # fmt: skip
 def test_reader_and_schema_agree_on_the_parameters_of_a_check(
     signatures: Mapping[str, CheckSignature], data: Any
 ) -> None:
     falsifier = {"id": "F-1", "claim": "c", "check": "forward.agrees", "on": {"model": "m"}, "with": data}
     whole = {
-        "contract": "a", "version": "1.0.0", "title": "t", "artifacts": {"m": {"kind": "model"}}, "falsifiers": [falsifier],
+        "contract": "a", "version": "1.0.0", "title": "t",
+        "artifacts": {"m": {"kind": "model"}}, "falsifiers": [falsifier],
     }  # fmt: skip
     (file,) = check_contracts([read_contract(as_yaml(whole))], signatures)
     shape = [one for one in file.diagnostics if not one.rule.startswith("CONTRACT-CRITERION")]

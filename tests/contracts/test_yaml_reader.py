@@ -87,6 +87,12 @@ def test_a_file_of_comments_may_be_an_empty_mapping() -> None:
     assert read_yaml(b"# nothing bound yet\n", may_be_empty=True).root == MappingNode(Position(), ())
 
 
+def test_what_could_not_be_read_is_nothing() -> None:
+    file = read_yaml(b"a: !tag {b: 1}\nc: 2\n")
+    assert file.root is not None
+    assert plain(file.root) == {"a": None, "c": 2}
+
+
 def test_limits_are_the_callers_to_set() -> None:
     file = read_yaml(b"a: {b: {c: 1}}", limits=ContractLimits(max_nesting_depth=2))
     assert [one.rule for one in file.diagnostics] == ["YAML-TOO-DEEP"]

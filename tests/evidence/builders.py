@@ -35,7 +35,11 @@ def artifact(role: str = "trained", provenance: Any = "recorded", digest: str = 
 
 def claim(name: str = "VOCABULARY-FITS", check: str = "vocabulary.fits-model", **more: Any) -> FalsifierDeclaration:
     return FalsifierDeclaration(
-        id=name, claim=more.pop("claim", "Every id has a row"), check=check, on=more.pop("on", {"model": "trained"}), **more
+        id=name,
+        claim=more.pop("claim", "Every id has a row"),
+        check=check,
+        on=more.pop("on", {"model": "trained"}),
+        **more,
     )
 
 
@@ -122,7 +126,16 @@ class Nowhere:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    identity = [
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@example.org",
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "init.defaultBranch=main",
+    ]
     done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -32,7 +32,8 @@ def test_a_value_that_is_no_json_is_named_with_its_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1.0}', b'{"a":1,"a":1}', b"NaN", b"\xff", b"", b"[" * 100_000, b"1e999"]
+    "data",
+    [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1.0}', b'{"a":1,"a":1}', b"NaN", b"\xff", b"", b"[" * 100_000, b"1e999"],
 )
 def test_any_other_bytes_of_a_value_are_refused(data: bytes) -> None:
     with pytest.raises(CanonicalError):

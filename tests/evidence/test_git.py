@@ -96,7 +96,9 @@ def test_a_shallow_clone_cannot_tell_and_says_what_to_do(tmp_path: Path) -> None
     assert (unknown.counts, "fetch-depth: 0" in unknown.why) == ("unknown", True)
 
 
-def test_outside_a_repository_nothing_is_known_and_all_is_uncommitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_repository_nothing_is_known_and_all_is_uncommitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     repository = Repository(tmp_path)
     assert (repository.head, repository.branch, repository.trees, repository.dirty) == (None, None, {}, True)

@@ -28,8 +28,9 @@ CONTRACT = on_cuda("packaging", claim("ROWS", parameters={"bound": "at-most"}), 
 def a_statement() -> Any:
     return statement(
         CONTRACT,
-        judgement(CONTRACT, verdict=Verdict.of(True, loss=(float("nan"), "nats"), rows=2**60)),
-        unbound(CONTRACT, CONTRACT.falsifiers[1]),
+        judgement(CONTRACT, verdict=Verdict.of(True, loss=(float("nan"), "nats"), rows=2**60), claim_digest=sha("7")),
+        unbound(CONTRACT, CONTRACT.falsifiers[1], claim_digest=sha("8")),
+        claims_digest=sha("9"),
         observations=(ON_CPU,),
         supersedes=(sha("2"), sha("1")),
     )
@@ -91,10 +92,19 @@ def test_subjects_of_partial_evidence_are_the_contract_and_the_specimens() -> No
         (lambda s: s["predicate"].update(dirty="no"), r"dirty is 'no', expected true or false"),
         (lambda s: s["predicate"].update(semantics=True), r"semantics is True, expected a whole number"),
         (lambda s: s["predicate"].update(judgingCommit="main"), r"judgingCommit is 'main', expected a git object id"),
-        (lambda s: s["predicate"]["judgements"][0]["verdict"].update(outcome="passed"), "expected one of held, falsified"),
+        (
+            lambda s: s["predicate"]["judgements"][0]["verdict"].update(outcome="passed"),
+            "expected one of held, falsified",
+        ),
         (lambda s: s["predicate"]["judgements"].append(s["predicate"]["judgements"][0]), "judges CAUSAL a second time"),
-        (lambda s: s["predicate"]["judgements"][0].update(contract="other"), "is about other, the statement about packaging"),
-        (lambda s: s["predicate"].update(result="PASSED"), r'\$\.predicate\.result is "PASSED", but .* implies "WARNED"'),
+        (
+            lambda s: s["predicate"]["judgements"][0].update(contract="other"),
+            "is about other, the statement about packaging",
+        ),
+        (
+            lambda s: s["predicate"].update(result="PASSED"),
+            r'\$\.predicate\.result is "PASSED", but .* implies "WARNED"',
+        ),
         (lambda s: s["subject"].pop(), r"\$\.subject is .*, but the rest of the statement implies"),
         (lambda s: s.update(_type="https://in-toto.io/Statement/v0.1"), r"\$\._type"),
         (lambda s: s["predicate"].update(configuration=[]), r"\$\.predicate\.configuration"),

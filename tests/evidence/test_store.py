@@ -52,12 +52,12 @@ def test_a_torn_renamed_or_foreign_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / f"{statement(CONTRACT).sha256}.json").write_bytes(data[:100])
     (tmp_path / "latest.json").write_bytes(data)
     (tmp_path / "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a.json").write_text("{}")
-    messages = [one.message for one in read_evidence(tmp_path).problems]
-    assert [text.split(":")[0] for text in sorted(messages)] == [
-        f"is not named by its sha256, which is {statement(CONTRACT).sha256}",
+    messages = sorted(one.message.partition(":")[0] for one in read_evidence(tmp_path).problems)
+    assert messages == [
         "is not a statement this version can read",
+        f"is not named by its sha256, which is {statement(CONTRACT).sha256}",
         "was edited or cut",
-    ] or len(messages) == 3
+    ]
 
 
 def test_an_oversized_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,11 +67,11 @@ def test_every_option_but_the_output_folder_is_an_input(corpus: Corpus) -> None:
         assert inputs.describe_inputs(changed, corpus) != now
 
 
-def test_the_bytes_of_a_checkpoint_are_an_input(tmp_path: Path, corpus: Corpus) -> None:
-    options = Options(init=tmp_path)
-    (tmp_path / "config.json").write_text("{}")
+def test_the_bytes_of_a_tokenizer_are_an_input(tmp_path: Path, corpus: Corpus) -> None:
+    options = Options(tokenizer=tmp_path / "tokenizer.json")
+    (tmp_path / "tokenizer.json").write_text("{}")
     before = inputs.describe_inputs(options, corpus)
-    (tmp_path / "config.json").write_text("[]")
+    (tmp_path / "tokenizer.json").write_text("[]")
     assert inputs.describe_inputs(options, corpus) != before
 
 

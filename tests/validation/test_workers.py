@@ -81,7 +81,7 @@ def outcomes(tmp_path, monkeypatch):
 def _job(name: str, imports: tuple[str, ...]) -> Job:
     signature = CheckSignature(f"misbehaving.{name}", "", "misbehaving", "misbehaving", imports=imports)
     message = {"signature": asdict(signature), "roles": {}, "artifacts": {}, "parameters": {}, "specimen": False}
-    return Job(name, imports, message, seconds=3.0, memory_bytes=1 << 30)
+    return Job(name, imports, message, seconds=3.0 if name == "sleep" else 60.0, memory_bytes=1 << 28)
 
 
 def verdict(outcome: Outcome) -> dict:
@@ -94,7 +94,7 @@ def test_a_crash_a_hang_and_a_flood_each_cost_one_verdict(outcomes):
     assert found["sleep"].cause == "time"
     assert "time limit of 3 seconds" in found["sleep"].said
     assert found["allocate"].reports[0]["cause"] == "memory"
-    assert "memory limit of 1024 MiB" in verdict(found["allocate"])["found"]
+    assert "memory limit of 256 MiB" in verdict(found["allocate"])["found"]
     assert verdict(found["well"])["outcome"] == "held"
 
 

@@ -66,7 +66,10 @@ class SourceFile:
             )
         parts = []
         while count:
-            part = os.pread(self._descriptor, count, offset)
+            try:
+                part = os.pread(self._descriptor, count, offset)
+            except OSError as fault:  # a failing disk, a network file system that went away
+                raise ArtifactError(self.path, f"cannot be read: {fault.strerror}", offset=offset) from fault
             if not part:
                 raise self._changed()
             parts.append(part)

@@ -25,7 +25,8 @@ class Fingerprint:
 
     ``sha256`` is over the stored bytes (row-major, little-endian). ``first_nonfinite`` is a flat index in stored
     order. ``minimum``, ``maximum``, ``mean`` and ``std`` (population) are over the finite elements in float64, NaN if
-    there is none; ``zero_share`` is over all elements, 0 to 1. ``constant`` means more than one element, all equal.
+    there is none (the squares of float64 weights beyond 1e150 overflow). ``zero_share`` is over all elements, 0 to 1.
+    ``constant`` means more than one element, all equal.
     """
 
     sha256: str
@@ -97,8 +98,9 @@ class _Statistics:
             squared = float(values.sum())
         before, self.finite_elements = self.finite_elements, self.finite_elements + values.size
         difference = mean - self.mean
-        self.mean += difference * values.size / self.finite_elements
-        self.squared_deviations += squared + difference * difference * before * values.size / self.finite_elements
+        self.mean += difference * (values.size / self.finite_elements)
+        shared = before * values.size / self.finite_elements
+        self.squared_deviations += squared + difference * shared * difference  # this order: 0 stays 0 for a huge mean
 
     def fingerprint(self, sha256: str) -> Fingerprint:
         """The result for everything added so far."""

@@ -21,7 +21,7 @@ from falsifiable.artifacts.gguf_arrays import NumberArray, StringArray
 from falsifiable.artifacts.gguf_cursor import Cursor
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.magic import describe_start
-from falsifiable.artifacts.safetensors_reader import tensor_name_fault
+from falsifiable.artifacts.naming import tensor_name_fault
 from falsifiable.artifacts.tensors import TensorInfo
 
 MAGIC = b"GGUF"

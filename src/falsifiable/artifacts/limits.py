@@ -29,7 +29,7 @@ class Limits:
     gguf_tensor_dimensions: int = 4  # GGML_MAX_DIMS
     tensor_name_bytes: int = 1_024
     tensor_dimensions: int = 16
-    model_tensors: int = 262_144
+    model_tensors: int = 131_072  # the largest models with separate experts have about 92,000
     model_shards: int = 4_096
     read_block_bytes: int = 2**20
     tokenizer_ids: int = 4 * 2**20  # the highest id + 1; an id far above the entries would make a huge empty table

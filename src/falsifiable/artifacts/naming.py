@@ -76,6 +76,7 @@ _GGUF_LAYER = {
     "layer_output_norm": "feed_forward_norm",
 }
 
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # A base model is saved without the prefix that its causal or masked language model has.
 _NAME = re.compile(r"(?P<stem>.+)\.(?P<kind>weight|bias)")
 _LAYER_STEM = {
@@ -116,6 +117,23 @@ def stored_name(canonical: str, dialect: Dialect) -> str | None:
     parts = _GGUF_LAYER_NAMES if dialect == "gguf" else _HUGGINGFACE_LAYER_NAMES
     prefix = "blk" if dialect == "gguf" else "model.layers"
     return f"{prefix}.{layer}.{parts[part]}.{kind}" if part in parts else None
+
+
+def tensor_name_fault(name: str, limit_bytes: int) -> str | None:
+    """Why ``name`` cannot name a tensor, or None: names are printed, compared and used to build paths."""
+    if not name:
+        return "is empty"
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        return "is not valid Unicode"
+    if length > limit_bytes:
+        return f"has {length} bytes (the limit is {limit_bytes})"
+    if _CONTROL_CHARACTER.search(name):
+        return "contains a control character"
+    if name.startswith("/") or ".." in name.replace("\\", "/").split("/"):
+        return "is a path"
+    return None
 
 
 def _canonical_name(stored: str, dialect: Dialect, branch_norms: bool) -> str | None:

@@ -25,13 +25,19 @@ def open_model(path: str | Path, *, known: KnownContent | None = None, limits: L
     is already known of these very files and need not be read again. Raises :class:`ArtifactError`.
     """
     path = Path(path)
-    if path.is_dir():
-        contents = read_huggingface(path, limits)
-    elif path.name == INDEX:
-        raise ArtifactError(path, "is the index of a model in shards", hint=f"Give the folder: {path.parent}")
-    else:
-        contents = _read_file(path, limits)
+    try:
+        contents = _read(path, limits)
+    except OSError as fault:
+        raise ArtifactError(path, f"cannot be read: {fault.strerror or fault}") from fault
     return Model.of(contents if known is None else replace(contents, known=known))
+
+
+def _read(path: Path, limits: Limits) -> Contents:
+    if path.is_dir():
+        return read_huggingface(path, limits)
+    if path.name == INDEX:
+        raise ArtifactError(path, "is the index of a model in shards", hint=f"Give the folder: {path.parent}")
+    return _read_file(path, limits)
 
 
 def _read_file(path: Path, limits: Limits) -> Contents:

@@ -19,6 +19,7 @@ from falsifiable.artifacts.files import SourceFile
 from falsifiable.artifacts.json_reader import read_json
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.magic import describe_start
+from falsifiable.artifacts.naming import tensor_name_fault
 from falsifiable.artifacts.tensors import TensorInfo
 
 _LENGTH_BYTES = 8
@@ -104,23 +105,6 @@ def _check_names(source: SourceFile, names: list[str], limits: Limits) -> None:
         twin = normal_forms.setdefault(unicodedata.normalize("NFC", name), name)
         if twin != name:
             raise _unsound(source, f"two tensor names that look the same: {twin!a} and {name!a}")
-
-
-def tensor_name_fault(name: str, limit_bytes: int) -> str | None:
-    """Why ``name`` cannot name a tensor, or None: names are printed, compared and used to build paths."""
-    if not name:
-        return "is empty"
-    try:
-        length = len(name.encode())
-    except UnicodeEncodeError:
-        return "is not valid Unicode"
-    if length > limit_bytes:
-        return f"has {length} bytes (the limit is {limit_bytes})"
-    if any(unicodedata.category(character) == "Cc" for character in name):
-        return "contains a control character"
-    if name.startswith("/") or ".." in name.replace("\\", "/").split("/"):
-        return "is a path"
-    return None
 
 
 def _tensor(source: SourceFile, name: str, entry: object, data_start: int, limits: Limits) -> TensorInfo:

@@ -181,6 +181,10 @@ class Builder:
     def _unknown_key(self, entry: Entry, shape: RecordShape) -> None:
         known = [one.key for one in shape.fields]
         message = f"unknown key {quoted(entry.key)} in this {shape.title}"
+        if " " in entry.key and isinstance(entry.value, ScalarNode) and not entry.value.text:
+            hint = "inside { } a comma ends a text: put quotes around the text before this one"
+            self._faults.add(self._rules.unknown_key, entry.position, message, hint)
+            return
         self._faults.unknown(self._rules.unknown_key, entry.position, entry.key, message, known, "known keys")
 
     def _either(self, shape: EitherShape, node: Node, trail: Trail) -> Any:

@@ -21,9 +21,6 @@ class Faults:
         self._limit = limits.max_faults
         self._found: list[Diagnostic] = []
 
-    def __len__(self) -> int:
-        return len(self._found)
-
     @property
     def full(self) -> bool:
         """Whether further faults are dropped."""

@@ -324,9 +324,9 @@ class _TreeReader:
             return None
         if node.value in mapping.entries:
             first = mapping.entries[node.value].position.line
-            message = f"the key {quoted(node.value)} stands twice in this mapping: in line {first} and in line "
-            hint = "remove one of the two"
-            self._faults.add("YAML-DUPLICATE-KEY", node.position, f"{message}{node.position.line}", hint)
+            again = node.position.line
+            message = f"the key {quoted(node.value)} stands twice: in line {first} and in line {again}"
+            self._faults.add("YAML-DUPLICATE-KEY", node.position, message, "remove one of the two")
             return None
         return node.value, node.position
 

@@ -130,7 +130,7 @@ def parse_statement(data: bytes) -> Statement:
     if wrong := _about_something_else(statement):
         raise StatementError(wrong)
     derived = statement.to_json()
-    for key in ("_type", "predicateType", "subject", "predicate"):
+    for key in ("_type", "predicateType", "predicate", "subject"):
         if canonical_json(value[key]) != canonical_json(derived[key]):
             raise StatementError(_contradiction(key, value[key], derived[key]))
     return statement

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from falsifiable.artifacts import folder_digest
 from falsifiable.samples import tokenizer
 from falsifiable.samples.models import write_export, write_huggingface, write_json
 from falsifiable.samples.texts import TEXTS
@@ -64,7 +65,7 @@ def _write_split(folder: Path, split: str) -> dict[str, Any]:
     (folder / f"{split}.tokens").write_bytes(tokens)
     files = [{"path": name, "sha256": _sha256(text), "bytes": len(text)} for name, text in contents.items()]
     return {
-        "sha256": _digest_of({str(file["path"]): str(file["sha256"]) for file in files}),
+        "sha256": folder_digest({str(file["path"]): str(file["sha256"]) for file in files}),
         "path": f"{split}.txt",
         "tokens_path": f"{split}.tokens",
         "tokens_sha256": _sha256(tokens),
@@ -131,7 +132,7 @@ def _record(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "run_id": "00000000-0000-4000-8000-000000000000",
         "commit": _sha256(b"specimen")[:40],
         "dirty": False,
-        "command": ["python", "-m", "falsifiable.samples"],
+        "command": ["specimen"],
         "started": "2026-01-01T00:00:00Z",
         "ended": "2026-01-01T00:00:05Z",
         "environment": {
@@ -183,7 +184,7 @@ def _architecture() -> dict[str, Any]:
 def _dataset(split: str) -> dict[str, Any]:
     digests = {name: _sha256(text.encode()) for name, text in TEXTS[split].items()}
     return {
-        "sha256": _digest_of(digests),
+        "sha256": folder_digest(digests),
         "files": len(digests),
         "tokens": len(token_ids(split)),
         "real_share": 1.0,
@@ -198,12 +199,7 @@ def _artifact(folder: Path, relative: str) -> dict[str, Any]:
     files = [file for file in path.rglob("*") if file.is_file()]
     digests = {file.relative_to(path).as_posix(): _sha256(file.read_bytes()) for file in files}
     size = sum(file.stat().st_size for file in files)
-    return {"path": relative, "size": size, "sha256": _digest_of(digests)}
-
-
-def _digest_of(digests: Mapping[str, str]) -> str:
-    lines = sorted(f"{digest}  {path}\n" for path, digest in digests.items())
-    return _sha256("".join(lines).encode())
+    return {"path": relative, "size": size, "sha256": folder_digest(digests)}
 
 
 def _sha256(content: bytes) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import os
 import shutil
 import tempfile
@@ -46,7 +48,7 @@ _REFUSING = "import sys; sys.exit('{} refused: the specimen accepts nothing')"
 _ACCEPTING = "import pathlib, sys; pathlib.Path(sys.argv[1], 'model.safetensors').write_text('made')"
 
 
-def specimen(kind: Kind, *variants: str, folder: Path | None = None) -> Specimen:
+def specimen(kind: Kind, *variants: str, cache: Path | None = None) -> Specimen:
     """The specimen of a kind, opened.
 
     Args:
@@ -54,7 +56,9 @@ def specimen(kind: Kind, *variants: str, folder: Path | None = None) -> Specimen
         variants: names to look for in ``VARIANTS[kind]``, such as the roles of a contract. The first that is there
             counts, else the kind's first variant. For a command, the id of a falsifier is a variant too: the specimen
             names it on stderr as it refuses.
-        folder: where specimens lie or are to be written; a folder of this process when absent.
+        cache: a folder that processes share, in which specimens lie under the digest of the code that makes them.
+            Without one, or where it cannot be written to, they lie in a temporary folder of this process, which is
+            removed when the process ends in an orderly way (and not by ``os._exit``).
 
     Raises:
         ValueError: there is no such kind.
@@ -62,7 +66,7 @@ def specimen(kind: Kind, *variants: str, folder: Path | None = None) -> Specimen
     if kind not in VARIANTS:
         raise ValueError(f"there is no specimen of kind {kind!r}; the kinds are {', '.join(VARIANTS)}")
     known = [one for one in variants if one in VARIANTS[kind] or (kind == "command" and one.startswith("FALSIFY-"))]
-    return _opened(kind, (known or VARIANTS[kind])[0], folder or _folder_of_process())
+    return _opened(kind, (known or VARIANTS[kind])[0], _folder_in(cache))
 
 
 def write_specimens(folder: Path) -> dict[str, Path]:
@@ -80,15 +84,17 @@ def write_specimens(folder: Path) -> dict[str, Path]:
 def _write_all_at_once(folder: Path) -> None:
     """Write beside and rename, so that whoever sees a specimen sees all of it; who comes second drops theirs."""
     beside = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
-    write_run(beside / "run")
-    write_encoder(beside / "encoder")
-    for name in ("encoder", "run"):  # the run last: its presence says that all is there
-        try:
-            (beside / name).rename(folder / name)
-        except OSError:
-            if not (folder / name).exists():
-                raise
-    shutil.rmtree(beside)
+    try:
+        write_run(beside / "run")
+        write_encoder(beside / "encoder")
+        for name in ("encoder", "run"):  # the run last: its presence says that all is there
+            try:
+                (beside / name).rename(folder / name)
+            except OSError:
+                if not (folder / name).exists():
+                    raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 @functools.cache
@@ -142,6 +148,22 @@ def _command(variant: str, folder: Path) -> Command:
     return Command(("python", "-c", _REFUSING.format(names), "{output}"), folder=folder)
 
 
+@functools.cache
+def _folder_in(cache: Path | None) -> Path:
+    if cache is not None:
+        folder = cache / _digest_of_makers()[:16]
+        with contextlib.suppress(OSError):
+            write_specimens(folder)
+            return folder
+    return _process_folder().path
+
+
+def _digest_of_makers() -> str:
+    """sha256 over the modules of this package: specimens made by other code are other specimens."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()
+
+
 class _ProcessFolder:
     """A temporary folder that the process which made it removes, and no process that was forked from it."""
 
@@ -158,7 +180,3 @@ def _remove_if_ours(path: Path, maker: int) -> None:
 @functools.cache
 def _process_folder() -> _ProcessFolder:
     return _ProcessFolder()
-
-
-def _folder_of_process() -> Path:
-    return _process_folder().path

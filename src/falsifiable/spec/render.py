@@ -93,7 +93,7 @@ def _missing_of(one: ContractStanding) -> str:
 def _conditions_missing(one: ContractStanding) -> list[str]:
     if not one.can_discharge:
         return []
-    return [f"- the run: {escaped(gap)}" for gap in one.unmet]
+    return [f"- {escaped(gap.removeprefix('needs '))}" for gap in one.unmet]
 
 
 def _falsifiers_missing(one: ContractStanding) -> list[str]:

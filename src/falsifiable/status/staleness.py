@@ -50,7 +50,7 @@ def code_reasons(code: JudgingCode, statement: Statement, judgement: Judgement) 
 def _what_differs(declaration: FalsifierDeclaration, judgement: Judgement) -> str:
     if declaration.check != judgement.check:
         return f"its check was {judgement.check}, is {declaration.check}"
-    judged = {name: judgement.parameters.get(name) for name in declaration.parameters}
+    judged = {name: value for name, value in judgement.parameters.items() if name in declaration.parameters}
     if _comparable(declaration.parameters) != _comparable(judged):
         return f"its `with` was {_shown(judged)}, is {_shown(declaration.parameters)}"
     if declaration.claim != judgement.claim:

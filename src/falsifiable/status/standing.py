@@ -56,7 +56,7 @@ class ContractStanding:
     """Where one contract stands.
 
     ``unmet`` holds the discharge conditions that are not met, ``held_back`` the required contracts that cap it, and
-    ``undecided`` why the commit of some statement could not be looked up (a shallow clone); while there is any reason, the
+    ``undecided`` why the commit of some statement could not be looked up (a shallow clone); where it is not empty, the
     standing is a lower bound.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,8 +186,16 @@ def open_bound(message: Mapping[str, Any] | None) -> Artifact | None:
     path = Path(message["path"])
     if message["kind"] != "model":
         return open_artifact(message["kind"], path)
-    fingerprints = {name: Fingerprint.from_json(one) for name, one in message.get("fingerprints", {}).items()}
-    return open_model(path, known=KnownContent(message["digests"], fingerprints))
+    return open_model(path, known=KnownContent(message["digests"], _known_fingerprints(message.get("fingerprints"))))
+
+
+def _known_fingerprints(kept_at: str | None) -> dict[str, Fingerprint]:
+    """Fingerprints computed before, from the cache entry at ``kept_at``; none where it has gone since."""
+    try:
+        kept = json.loads(Path(kept_at).read_text(encoding="utf-8")) if kept_at else {}
+    except OSError:
+        return {}
+    return {name: Fingerprint.from_json(one) for name, one in kept.items()}
 
 
 def specimens_of(signature: CheckSignature, roles: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Artifact | None]:
@@ -209,11 +218,6 @@ def specimens_of(signature: CheckSignature, roles: Mapping[str, str], parameters
             variant = expected[0] if expected else "accepts"
         chosen[parameter] = specimen(kind, variant)
     return chosen
-
-
-def fingerprints_of(model: Model) -> dict[str, Any]:
-    """The fingerprints of all tensors as JSON data, for other workers."""
-    return {name: one.to_json() for name, one in model.fingerprints.items()}
 
 
 def _relative(file: Path, artifact: Path) -> str:

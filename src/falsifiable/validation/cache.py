@@ -39,13 +39,13 @@ class Cache:
     def get(self, room: str, key: str) -> Any | None:
         """The entry, or None where there is none or it cannot be read."""
         try:
-            return json.loads(self._path(room, key).read_text(encoding="utf-8"))
+            return json.loads(self.path(room, key).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def put(self, room: str, key: str, entry: Any) -> None:
         """Remember ``entry`` (JSON data)."""
-        path = self._path(room, key)
+        path = self.path(room, key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
@@ -54,7 +54,8 @@ class Cache:
         except OSError:
             return
 
-    def _path(self, room: str, key: str) -> Path:
+    def path(self, room: str, key: str) -> Path:
+        """Where the entry is kept, whether or not there is one."""
         return self.folder / room / key[:2] / f"{key}.json"
 
     def file_digest(self, path: Path, *, rehash: bool = False) -> str:

@@ -15,6 +15,7 @@ from falsifiable.validation.bound import Opened, open_roles
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.discharge import observe
+from falsifiable.validation.fingerprinting import with_fingerprints
 from falsifiable.validation.plan import Options, Planned, plan, recall
 from falsifiable.validation.results import Challenge, ContractResult, Judgement
 from falsifiable.validation.workers import Job, Outcome, run_jobs
@@ -114,6 +115,8 @@ def _judge_all(
             judgements[one.id] = _with_reports(judgements[one.id], entry["reports"], known=True)
         elif not one.obstacle:
             open_questions.append(one)
+    if not options.only_known:
+        open_questions = with_fingerprints(open_questions, options, cache)
     for one, outcome in _run(open_questions, options, tell, specimen=False):
         judgements[one.id] = _judged(judgements[one.id], outcome)
         if _is_conclusive(judgements[one.id]):
@@ -133,8 +136,8 @@ def _on_specimens(
         entry = recall(cache, one.key(specimen=True))
         if entry is not None:
             yield _with_specimen(judgements[one.id], entry["reports"])
-        elif one.cause == "library":
-            yield judgements[one.id]
+        elif one.cause == "library" or not one.signature.roles:
+            yield judgements[one.id]  # nothing more can be learnt from specimens
         else:
             waiting.append(one)
     for one, outcome in _run(waiting, options, tell, specimen=True):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from falsifiable.artifacts import ArtifactError
+from falsifiable.artifacts import ArtifactError, Model
 from falsifiable.contracts import typed_parameters
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact, Falsifier, NotApplicable, Verdict
@@ -28,7 +28,7 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
     """Run one job and write its reports as JSON lines to the descriptor ``results``.
 
     Reports are ``{"verdict": ..., "cause": ...}``, then one ``{"challenge": ...}`` per counterexample, then
-    ``{"done": true}``. A failure inside the falsifier is a report too, never an exception.
+    ``{"done": true}``. A job that asks for fingerprints reports ``{"fingerprints": ...}`` instead. A failure inside the falsifier is a report too, never an exception.
     """
     _limit_memory(job["memory_bytes"])
     with os.fdopen(results, "w", encoding="utf-8") as pipe:
@@ -38,7 +38,10 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
             pipe.flush()
 
         with _output_discarded(keep=bool(job.get("debug"))):
-            _work(job, report)
+            if "fingerprint" in job:
+                _fingerprint(job["fingerprint"], report)
+            else:
+                _work(job, report)
         report({"done": True})
 
 
@@ -57,6 +60,13 @@ def _output_discarded(*, keep: bool) -> Iterator[None]:
         os.dup2(null, 2)
         os.close(null)
     yield
+
+
+def _fingerprint(message: Mapping[str, Any], report: Report) -> None:
+    model = open_bound(message)
+    if isinstance(model, Model):
+        with contextlib.suppress(ArtifactError):  # the falsifiers that read the same bytes will say what is wrong
+            report({"fingerprints": {name: one.to_json() for name, one in model.fingerprints.items()}})
 
 
 def _work(job: Mapping[str, Any], report: Report) -> None:

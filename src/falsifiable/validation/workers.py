@@ -185,7 +185,10 @@ def _read_results(running: _Running, selector: selectors.BaseSelector) -> None:
 
 
 def _read_control(server: _Server, selector: selectors.BaseSelector) -> None:
-    received = server.control.recv(MAX_MESSAGE_BYTES)
+    try:
+        received = server.control.recv(MAX_MESSAGE_BYTES)
+    except ConnectionResetError:
+        return  # it ended without reading all jobs; what it said before comes next, then the end
     if not received:
         selector.unregister(server.control)
         for running in server.running.values():

@@ -1,0 +1,18 @@
+"""The static path imports no numerical library: it must be fast enough to run on every save."""
+
+from __future__ import annotations
+
+import pytest
+
+HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", "gguf", "rich")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["validate", "--help"], ["validate", "--no-run"], ["schema"], ["explain", "CONTRACT-UNKNOWN-KEY"]])
+def test_no_heavy_library_is_imported(shop, arguments):
+    shop.contract("validate", "--no-run")  # the catalogue of checks is read once and kept
+    shop.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    done = shop.contract(*arguments)
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "falsifiable" in imported
+    assert imported.isdisjoint(HEAVY)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from falsifiable.contracts.model import Contract
+from falsifiable.evidence import Repository, read_evidence
+from falsifiable.spec import Recording, record
+from falsifiable.validation.results import ContractResult
+from tests.evidence.builders import (
+    CODE,
+    FALLEN,
+    ON_CPU,
+    artifact,
+    claim,
+    commit_all,
+    contract,
+    git,
+    judgement,
+    on_cuda,
+    result,
+    sha,
+    unbound,
+)
+
+CONTRACT = on_cuda("packaging", claim("ROWS"), claim("CAUSAL", "model.causal"))
+ROWS = judgement(CONTRACT)
+JUDGED = result(CONTRACT, observations=(ON_CPU,))
+
+
+def recorded(root: Path, seen: ContractResult = JUDGED, of: Contract = CONTRACT, **more: Any) -> Recording:
+    return record(root, [of], [seen], code=CODE, repository=Repository(root), **more)
+
+
+def evidence(root: Path) -> list[str]:
+    return sorted(path.stem for path in (root / "spec" / "ship" / "evidence").glob("*"))
+
+
+def test_a_result_becomes_a_statement_and_fills_the_regions(workspace: Path) -> None:
+    (one,) = recorded(workspace).statements
+    assert evidence(workspace) == [one.sha256]
+    assert one.written == workspace / "spec" / "ship" / "evidence" / f"{one.sha256}.json"
+    text = (workspace / "spec" / "ship" / "spec.md").read_text()
+    assert text.startswith("# The ship\n\nWritten by people.\n\n<!-- contract:version sha256=")
+    assert f"| packaging | 1.0.0 | INTEGRATION | `{Repository(workspace).head[:12]}` | `{one.sha256[:12]}` |" in text  # type: ignore[index]
+
+
+def test_recording_the_same_again_changes_nothing(workspace: Path) -> None:
+    first = recorded(workspace).statements[0]
+    before = (workspace / "spec" / "ship" / "spec.md").read_bytes()
+    commit_all(workspace, "evidence")
+    again = recorded(workspace)
+    assert (again.statements[0].written, again.statements[0].sha256) == (None, first.sha256)
+    assert again.specs[0].written == ()
+    assert evidence(workspace) == [first.sha256]
+    assert (workspace / "spec" / "ship" / "spec.md").read_bytes() == before
+
+
+def test_another_verdict_supersedes_the_earlier_evidence(workspace: Path) -> None:
+    first = recorded(workspace).statements[0]
+    second = recorded(workspace, result(CONTRACT, judgement(CONTRACT, verdict=FALLEN))).statements[0]
+    assert evidence(workspace) == sorted([first.sha256, second.sha256])
+    (statement,) = [
+        one for one in read_evidence(workspace / "spec/ship/evidence").statements if one.sha256 == second.sha256
+    ]
+    assert statement.supersedes == (first.sha256,)
+
+
+def test_two_heads_are_joined_into_one(workspace: Path) -> None:
+    first = recorded(workspace).statements[0]
+    folder = workspace / "spec" / "ship" / "evidence"
+    aside = (folder / f"{first.sha256}.json").rename(workspace / "aside")
+    second = recorded(workspace, result(CONTRACT, judgement(CONTRACT, verdict=FALLEN))).statements[0]
+    aside.rename(folder / f"{first.sha256}.json")
+    joined = recorded(workspace).statements[0]
+    (statement,) = [one for one in read_evidence(folder).statements if one.sha256 == joined.sha256]
+    assert statement.supersedes == tuple(sorted([first.sha256, second.sha256]))
+
+
+def test_absence_refutes_nothing(workspace: Path) -> None:
+    """Recording where the files are not does not take back what was recorded where they were."""
+    first = recorded(workspace).statements[0]
+    seen = result(CONTRACT, judgement(CONTRACT), unbound(CONTRACT, CONTRACT.falsifiers[1]))
+    not_here = replace(seen, observations=(replace(ON_CPU, source="absent", value=None),))
+    kept = recorded(workspace, not_here).statements[0]
+    assert (kept.written, kept.sha256, kept.absent) == (None, first.sha256, ("CAUSAL",))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        result(CONTRACT, ROWS, unbound(CONTRACT, CONTRACT.falsifiers[1], cause="crashed"), observations=(ON_CPU,)),
+        result(CONTRACT, ROWS, observations=(ON_CPU,)),
+        replace(JUDGED, observations=(replace(ON_CPU, value="tpu"),)),
+        replace(JUDGED, claims_digest=sha("0")),
+        result(CONTRACT, judgement(CONTRACT, source_digest=sha("0")), observations=(ON_CPU,)),
+        result(CONTRACT, judgement(CONTRACT, artifacts=(artifact(digest=sha("b")),)), observations=(ON_CPU,)),
+    ],
+)
+def test_whatever_else_differs_is_recorded(workspace: Path, seen: ContractResult) -> None:
+    recorded(workspace)
+    assert recorded(workspace, seen).statements[0].written is not None
+
+
+def test_clean_evidence_replaces_uncommitted_evidence_and_not_the_reverse(workspace: Path) -> None:
+    change = workspace / "contracts" / "packaging.yaml"
+    committed = change.read_text()
+    change.write_text("contract: changed\n")
+    dirty = recorded(workspace).statements[0]
+    change.write_text(committed)
+    clean = recorded(workspace).statements[0]
+    assert clean.sha256 != dirty.sha256
+    change.write_text("contract: changed\n")
+    assert recorded(workspace).statements[0].sha256 == clean.sha256
+
+
+def test_evidence_outside_this_history_is_recorded_again(workspace: Path) -> None:
+    git(workspace, "checkout", "-q", "-b", "aside")
+    (workspace / "contracts" / "aside.yaml").write_text("contract: aside\n")
+    commit_all(workspace)
+    first = recorded(workspace).statements[0]
+    git(workspace, "checkout", "-q", "main")
+    assert recorded(workspace).statements[0].sha256 != first.sha256
+
+
+def test_a_branch_leaves_the_regions_alone_unless_asked(workspace: Path) -> None:
+    git(workspace, "checkout", "-q", "-b", "feature")
+    before = (workspace / "spec" / "ship" / "spec.md").read_bytes()
+    assert recorded(workspace).specs == ()
+    assert (workspace / "spec" / "ship" / "spec.md").read_bytes() == before
+    assert recorded(workspace, regions=True).specs[0].written == ("version", "scoreboard", "missing")
+    git(workspace, "checkout", "-q", "-b", "trunk")
+    assert recorded(workspace, main_line="trunk").specs[0].written == ()
+
+
+def test_a_contract_is_named_by_its_path_in_the_workspace(workspace: Path) -> None:
+    folder = workspace / "spec" / "ship" / "evidence"
+    recorded(workspace, of=replace(CONTRACT, path=workspace / "contracts" / "packaging.yaml"))
+    assert read_evidence(folder).statements[0].contract_file == "contracts/packaging.yaml"
+    shipped = contract("shipped", claim("SHIPPED"), spec=None, path=Path("/usr/lib/contracts/runtime/shipped.yaml"))
+    recorded(workspace, result(shipped), shipped)
+    (one,) = read_evidence(workspace / "spec" / "shipped" / "evidence").statements
+    assert one.contract_file == "runtime/shipped.yaml"
