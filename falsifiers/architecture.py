@@ -225,7 +225,7 @@ def an_uneven_share(model: Model) -> Model:
 
 @heads_consistent.counterexample
 def hidden_size_off_by_one(model: Model) -> Model:
-    """A hidden size that the heads do not divide."""
+    """A hidden size that the heads do not divide, where no size of a head is stated."""
     if not model.config.hidden_size:
         raise NotApplicable("the model states no hidden size")
-    return model.with_config(hidden_size=model.config.hidden_size + 1)
+    return model.with_config(hidden_size=model.config.hidden_size + 1, head_dim=None)

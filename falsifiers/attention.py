@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from falsifiable import Criterion, Model, NotApplicable, Verdict, falsifier
@@ -37,8 +39,6 @@ def grouped_query_equals_repeated(
             contract; bfloat16 with its 8 significant bits stays above 0.99999.
         examples: how many cases are generated.
     """
-    import contextlib
-
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import strategies as st
 
@@ -64,7 +64,7 @@ def grouped_query_equals_repeated(
             )
             raise _RefutedError(shrunk)
 
-    with contextlib.suppress(_RefutedError):
+    with _hypothesis_leaves_no_trace(), contextlib.suppress(_RefutedError):
         agrees()
     cause = (
         "query heads read another head's keys (tiled instead of interleaved), or positions read what comes after them"
@@ -75,6 +75,19 @@ def grouped_query_equals_repeated(
         examined=(len(seen), "cases"),
         cosine=min(seen, default=None),
     )
+
+
+@contextlib.contextmanager
+def _hypothesis_leaves_no_trace() -> Iterator[None]:
+    """Hypothesis keeps notes in a folder of the working directory; a check writes nothing there."""
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    with tempfile.TemporaryDirectory(prefix="falsifiable-hypothesis-") as home:
+        set_hypothesis_home_dir(home)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def _agreement(

@@ -65,9 +65,10 @@ class Shop:
     def contract(self, *arguments: str | Path, module: bool = True) -> subprocess.CompletedProcess[str]:
         """Run ``contract ARGUMENTS`` in the workspace."""
         program = [sys.executable, "-m", "falsifiable"] if module else [str(Path(sys.executable).parent / "contract")]
+        environment = {**os.environ, **self.environment}
         return subprocess.run(
             [*program, *map(str, arguments)],
-            cwd=self.root, env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=120, check=False,
+            cwd=self.root, env=environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def git(self, *arguments: str) -> str:

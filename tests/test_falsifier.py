@@ -47,7 +47,9 @@ def test_a_signature_says_what_a_contract_may_write():
     assert signature.optional_roles == ("model",)
     assert signature.ceiling.name == "INTEGRATION"
     assert signature.parameters["bound"].choices == ("at-most", "exactly")
-    assert signature.parameters["bound"].description == "whether rows may be spare, as Hugging Face checkpoints have them."
+    assert (
+        signature.parameters["bound"].description == "whether rows may be spare, as Hugging Face checkpoints have them."
+    )
     assert signature.parameters["cosine"].default == {"at_least": 0.999}
     assert "implementation" not in signature.parameters, "a subject is not a contract's to set"
     assert CheckSignature.from_json(signature.to_json()) == signature
@@ -67,7 +69,10 @@ def test_a_falsified_verdict_always_says_something():
 
 
 @given(
-    st.booleans(), st.text(), st.integers(0, 10), st.dictionaries(st.from_regex(r"m_[a-z]+", fullmatch=True), st.floats(allow_nan=False) | st.text())
+    st.booleans(),
+    st.text(),
+    st.integers(0, 10),
+    st.dictionaries(st.from_regex(r"m_[a-z]+", fullmatch=True), st.floats(allow_nan=False) | st.text()),
 )
 def test_verdicts_survive_json(holds, found, examined, measurements):
     verdict = Verdict.of(holds, found=found, examined=(examined, "rows"), **measurements)
@@ -121,7 +126,9 @@ def test_an_argument_of_no_known_kind_is_refused():
     def check(model: dict) -> Verdict:
         """Says nothing."""
 
-    with pytest.raises(TypeError, match="parameter model must be typed with one of Model, Tokenizer, Run, Corpus, Command"):
+    with pytest.raises(
+        TypeError, match="parameter model must be typed with one of Model, Tokenizer, Run, Corpus, Command"
+    ):
         falsifier("shop.untyped")(check)
 
 

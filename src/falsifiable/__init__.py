@@ -9,16 +9,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from falsifiable.artifacts import Command as Command
+from falsifiable.artifacts import Corpus as Corpus
+from falsifiable.artifacts import Model as Model
+from falsifiable.artifacts import Run as Run
+from falsifiable.artifacts import Tokenizer as Tokenizer
 from falsifiable.contracts.model import Criterion as Criterion
 from falsifiable.contracts.model import Scalar as Scalar
 
-# Imported here and not late: the module of the same name would otherwise shadow the decorator.
-from falsifiable.falsifier import Command as Command
-from falsifiable.falsifier import Corpus as Corpus
-from falsifiable.falsifier import Model as Model
+# The decorator is imported here and not late: the module of the same name would otherwise shadow it.
 from falsifiable.falsifier import NotApplicable as NotApplicable
-from falsifiable.falsifier import Run as Run
-from falsifiable.falsifier import Tokenizer as Tokenizer
 from falsifiable.falsifier import Verdict as Verdict
 from falsifiable.falsifier import falsifier as falsifier
 

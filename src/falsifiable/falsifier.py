@@ -39,7 +39,13 @@ Outcome = Literal["held", "falsified", "inconclusive"]
 Quantity = Scalar | None
 Artifact = Model | Tokenizer | Run | Corpus | Command
 
-KIND_OF: Mapping[type, Kind] = {Model: "model", Tokenizer: "tokenizer", Run: "run", Corpus: "corpus", Command: "command"}
+KIND_OF: Mapping[type, Kind] = {
+    Model: "model",
+    Tokenizer: "tokenizer",
+    Run: "run",
+    Corpus: "corpus",
+    Command: "command",
+}
 
 _CEILINGS: Mapping[str, Ceiling] = {"algorithm": "partial", "integration": "integration", "any": "discharged"}
 _SIMPLE_TYPES: Mapping[Any, ParameterType] = {
@@ -163,7 +169,9 @@ class Falsifier:
         """Judge ``artifacts``. Raises TypeError where the function returns something that is no verdict."""
         verdict = self.function(*artifacts, **parameters)
         if not isinstance(verdict, Verdict):
-            raise TypeError(f"check {self.name} returned {type(verdict).__name__}, expected a Verdict; end it with Verdict.of(...)")
+            raise TypeError(
+                f"check {self.name} returned {type(verdict).__name__}, expected a Verdict; end it with Verdict.of(...)"
+            )
         return verdict
 
     def counterexample(self, make: Counterexample) -> Counterexample:
@@ -179,7 +187,9 @@ class Falsifier:
         self.counterexamples[name] = make
         return make
 
-    def mutate(self, name: str, artifacts: Mapping[str, Artifact | None], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def mutate(
+        self, name: str, artifacts: Mapping[str, Artifact | None], parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Arguments of the check with counterexample ``name`` applied: role, parameter or subject -> value."""
         make = self.counterexamples[name]
         wanted = {p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY}
@@ -187,7 +197,9 @@ class Falsifier:
         if not isinstance(made, Mapping):
             changed = made if isinstance(made, tuple) else (made,)
             if len(changed) > len(artifacts):
-                raise TypeError(f"counterexample {name} of {self.name} returned {len(changed)} artifacts for {len(artifacts)} roles")
+                raise TypeError(
+                    f"counterexample {name} of {self.name} returned {len(changed)} artifacts for {len(artifacts)} roles"
+                )
             made = dict(zip(artifacts, changed, strict=False))
         return {**artifacts, **parameters, **made}
 
@@ -251,7 +263,9 @@ def _signature(
                 optional_roles.append(parameter.name)
         else:
             accepted = ", ".join(one.__name__ for one in KIND_OF)
-            raise TypeError(f"check {name}: parameter {parameter.name} must be typed with one of {accepted}, or be keyword-only")
+            raise TypeError(
+                f"check {name}: parameter {parameter.name} must be typed with one of {accepted}, or be keyword-only"
+            )
     signature = CheckSignature(
         name=name,
         summary=documentation.splitlines()[0],

@@ -40,5 +40,8 @@ def test_a_check_that_always_holds_is_vacuous_and_earns_nothing(shop):
     validated = shop.contract("validate")
     assert "VACUOUS FALSIFY-SHOP-009" in validated.stdout
     assert shop.contract("validate", "--strict").returncode == 3
-    statuses = {one["falsifier"]: one["local"] for one in json.loads(shop.contract("status", "--format", "json").stdout)[0]["falsifiers"]}
+    statuses = {
+        one["falsifier"]: one["local"]
+        for one in json.loads(shop.contract("status", "--format", "json").stdout)[0]["falsifiers"]
+    }
     assert statuses["FALSIFY-SHOP-009"]["status"] == "PROPOSED"

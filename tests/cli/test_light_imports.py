@@ -7,7 +7,10 @@ import pytest
 HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", "gguf", "rich")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["validate", "--help"], ["validate", "--no-run"], ["schema"], ["explain", "CONTRACT-UNKNOWN-KEY"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["validate", "--help"], ["validate", "--no-run"], ["schema"], ["explain", "CONTRACT-UNKNOWN-KEY"]],
+)
 def test_no_heavy_library_is_imported(shop, arguments):
     shop.contract("validate", "--no-run")  # the catalogue of checks is read once and kept
     shop.environment["PYTHONPROFILEIMPORTTIME"] = "1"

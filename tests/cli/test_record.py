@@ -30,7 +30,10 @@ def recorded(shop):
     """A shop whose evidence is recorded and committed."""
     shop.plugin(CHECK)
     path = shop.root / "contracts/shop.yaml"
-    path.write_text(path.read_text() + "  - {id: FALSIFY-SHOP-004, claim: It is large, check: shop.large-enough, on: {model: trained}}\n")
+    path.write_text(
+        path.read_text()
+        + "  - {id: FALSIFY-SHOP-004, claim: It is large, check: shop.large-enough, on: {model: trained}}\n"
+    )
     shop.commit("a check of our own")
     done = shop.contract("record")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -61,7 +64,9 @@ def test_recording_twice_writes_nothing_new(recorded):
 
 def test_an_orphan_earns_partial_at_most(recorded):
     weights = (recorded.root / "run/finetuned").rename(recorded.root / "elsewhere")
-    done = recorded.contract("validate", "--artifact", f"trained={weights}", "--artifact", f"tokenizer={weights}/tokenizer.json")
+    done = recorded.contract(
+        "validate", "--artifact", f"trained={weights}", "--artifact", f"tokenizer={weights}/tokenizer.json"
+    )
     assert done.returncode == 0
     recorded.edit("artifacts.yaml", "run/finetuned", "elsewhere")
     recorded.edit("artifacts.yaml", "run: run\n", "")

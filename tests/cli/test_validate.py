@@ -85,7 +85,11 @@ def test_a_cut_file_is_falsified_and_what_rests_on_it_is_inconclusive(shop):
 
 
 def test_a_pinned_role_accepts_no_other_bytes(shop):
-    shop.edit("artifacts.yaml", "tokenizer: run/finetuned/tokenizer.json", f"tokenizer: {{path: run/finetuned/tokenizer.json, sha256: {'ab' * 32}}}")
+    shop.edit(
+        "artifacts.yaml",
+        "tokenizer: run/finetuned/tokenizer.json",
+        f"tokenizer: {{path: run/finetuned/tokenizer.json, sha256: {'ab' * 32}}}",
+    )
     done = shop.contract("validate")
     assert done.returncode == 2
     assert "artifacts.yaml pins the role tokenizer" in done.stdout
@@ -134,7 +138,11 @@ def test_wrong_usage_ends_4_and_says_what_is_accepted(shop, arguments, said):
 
 def test_nothing_to_examine_ends_3(shop):
     shop.edit("contracts/shop.yaml", "check: field", "check: metric")
-    shop.edit("contracts/shop.yaml", "on: {model: trained}\n    with: {path: hidden_size, criterion: {equals: 56}}", "on: {run: run}\n    with: {series: no_such_column, criterion: {below: 1}}")
+    shop.edit(
+        "contracts/shop.yaml",
+        "on: {model: trained}\n    with: {path: hidden_size, criterion: {equals: 56}}",
+        "on: {run: run}\n    with: {series: no_such_column, criterion: {below: 1}}",
+    )
     contract = shop.root / "contracts/shop.yaml"
     head, _, last = contract.read_text().partition("  - id: FALSIFY-SHOP-001")
     contract.write_text(head + "  - id: FALSIFY-SHOP-003" + last.split("  - id: FALSIFY-SHOP-003")[1])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falsifiable.contracts import Diagnostic, Position, printable, suggestion
@@ -29,6 +29,7 @@ def test_what_does_not_print_as_itself_is_escaped() -> None:
     assert "\n" not in str(fault)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_printable_text_is_printable_and_stays_so(text: str) -> None:
     assert printable(text).isprintable()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falsifiable.contracts import Contract, ContractFile, Criterion, FalsifierDeclaration, Level
@@ -33,6 +33,7 @@ def test_what_meets_a_criterion(criterion: Criterion, holds: list[object], fails
     assert not any(criterion.holds(value) for value in fails)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["at_least", "at_most", "above", "below", "equals"]), st.floats(allow_nan=False))
 def test_no_criterion_is_met_by_what_is_not_finite(bound: str, value: float) -> None:
     criterion = Criterion(**{bound: value})  # type: ignore[arg-type]

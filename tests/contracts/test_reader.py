@@ -101,6 +101,12 @@ def test_warnings_leave_the_contract(check: Callable[..., tuple[ContractFile, ..
     assert file.contract is not None
 
 
+def test_a_role_may_be_there_for_a_command(check: Callable[..., tuple[ContractFile, ...]], base: str) -> None:
+    roles = "artifacts:\n  corpus: {kind: corpus}\n  trainer: {kind: command}\n"
+    (file,) = check(base.replace("artifacts:\n", roles))
+    assert file.diagnostics == ()
+
+
 def test_an_annotation_without_a_shape_is_a_mistake_of_ours() -> None:
     @dataclass(frozen=True)
     class Odd:

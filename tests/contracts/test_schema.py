@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -131,6 +131,7 @@ def has_merge_key(data: Any) -> bool:
     return any(isinstance(one, dict) and "<<" in one for one in collections_in(data))
 
 
+@settings(deadline=None)
 @given(mutated(contracts))
 def test_reader_and_schema_agree_on_contracts(data: Any) -> None:
     file = read_contract(as_yaml(data))
@@ -138,11 +139,13 @@ def test_reader_and_schema_agree_on_contracts(data: Any) -> None:
     assert (file.contract is not None) == (not errors), (file.diagnostics, errors)
 
 
+@settings(deadline=None)
 @given(contracts)
 def test_generated_contracts_are_sound(data: Any) -> None:
     assert read_contract(as_yaml(data)).diagnostics == ()
 
 
+@settings(deadline=None)
 @given(mutated(bindings))
 def test_reader_and_schema_agree_on_artifacts(data: Any) -> None:
     shape_rules = {"ARTIFACTS-UNKNOWN-KEY", "ARTIFACTS-TYPE", "ARTIFACTS-VALUE"}
@@ -150,6 +153,7 @@ def test_reader_and_schema_agree_on_artifacts(data: Any) -> None:
     assert refused == (not ARTIFACTS.is_valid(data))
 
 
+@settings(deadline=None)
 @given(data=st.fixed_dictionaries(
     {"cosine": criteria | scalars},
     optional={"loss": anything, "length": numbers, "scale": numbers | texts,

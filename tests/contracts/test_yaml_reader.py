@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falsifiable.contracts import ContractLimits, Position, plain, read_yaml
@@ -111,6 +111,7 @@ def test_a_path_with_a_nul_is_refused() -> None:
     assert [one.rule for one in read_yaml(Path("a\0b")).diagnostics] == ["YAML-UNREADABLE"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(st.sampled_from("ab:-?[]{}&*!|>'\"%@`#, \n\t"), max_size=60).map(str.encode))
 def test_any_bytes_give_a_tree_or_a_fault(raw: bytes) -> None:
     file = read_yaml(raw)

@@ -51,9 +51,11 @@ def test_a_torn_renamed_or_foreign_file_is_reported(tmp_path: Path) -> None:
     data = statement(CONTRACT).data
     (tmp_path / f"{statement(CONTRACT).sha256}.json").write_bytes(data[:100])
     (tmp_path / "latest.json").write_bytes(data)
+    (tmp_path / f"{'a' * 64}.json").mkdir()
     (tmp_path / "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a.json").write_text("{}")
     messages = sorted(one.message.partition(":")[0] for one in read_evidence(tmp_path).problems)
     assert messages == [
+        "cannot be read",
         "is not a statement this version can read",
         f"is not named by its sha256, which is {statement(CONTRACT).sha256}",
         "was edited or cut",

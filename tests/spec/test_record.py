@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from falsifiable.contracts.model import Contract
-from falsifiable.evidence import Repository, read_evidence
-from falsifiable.spec import Recording, record
+from falsifiable.evidence import Repository, Statement, read_evidence
+from falsifiable.spec import Recording, open_ledger, record
 from falsifiable.validation.results import ContractResult
 from tests.evidence.builders import (
     CODE,
@@ -33,6 +33,10 @@ JUDGED = result(CONTRACT, observations=(ON_CPU,))
 
 def recorded(root: Path, seen: ContractResult = JUDGED, of: Contract = CONTRACT, **more: Any) -> Recording:
     return record(root, [of], [seen], code=CODE, repository=Repository(root), **more)
+
+
+def evidence_of(root: Path) -> tuple[Statement, ...]:
+    return read_evidence(root / "spec" / "ship" / "evidence").statements
 
 
 def evidence(root: Path) -> list[str]:
@@ -83,10 +87,29 @@ def test_two_heads_are_joined_into_one(workspace: Path) -> None:
 def test_absence_refutes_nothing(workspace: Path) -> None:
     """Recording where the files are not does not take back what was recorded where they were."""
     first = recorded(workspace).statements[0]
-    seen = result(CONTRACT, judgement(CONTRACT), unbound(CONTRACT, CONTRACT.falsifiers[1]))
-    not_here = replace(seen, observations=(replace(ON_CPU, source="absent", value=None),))
-    kept = recorded(workspace, not_here).statements[0]
+    unseen = (replace(ON_CPU, source="absent", value=None),)
+    seen = result(CONTRACT, ROWS, unbound(CONTRACT, CONTRACT.falsifiers[1]), observations=unseen)
+    kept = recorded(workspace, seen).statements[0]
     assert (kept.written, kept.sha256, kept.absent) == (None, first.sha256, ("CAUSAL",))
+
+
+def test_evidence_about_what_is_not_here_stands_beside_what_is_new(workspace: Path) -> None:
+    """A claim may be amended on a machine without the checkpoint: the other claims keep what they earned."""
+    first = recorded(workspace).statements[0]
+    amended = replace(CONTRACT, falsifiers=(replace(CONTRACT.falsifiers[0], claim="Anew"), CONTRACT.falsifiers[1]))
+    seen = result(amended, *(unbound(amended, one) for one in amended.falsifiers))
+    second = recorded(workspace, seen, amended).statements[0]
+    assert (second.written is None, second.absent) == (False, ("CAUSAL",))
+    again = recorded(workspace, seen, amended).statements[0]
+    assert (again.written, again.sha256) == (None, second.sha256)
+    (standing,) = open_ledger(workspace, [amended], CODE, Repository(workspace)).standings()
+    assert [(one.shown, one.rests_on) for one in standing.falsifiers] == [
+        ("PARTIAL (stale: INTEGRATION)", second.sha256),
+        ("INTEGRATION", first.sha256),
+    ]
+    both = recorded(workspace, result(amended, observations=(ON_CPU,)), amended).statements[0]
+    (statement,) = [one for one in evidence_of(workspace) if one.sha256 == both.sha256]
+    assert statement.supersedes == tuple(sorted([first.sha256, second.sha256]))
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,7 @@ def test_nothing_missing_is_said_too() -> None:
     ]
     plain = contract()
     assert region("missing", plain, statement(plain)) == [
-        "**packaging 1.0.0** stands at INTEGRATION; INTEGRATION is the highest that its claims can earn, "
-        "and nothing else is missing."
+        "**packaging 1.0.0** stands at INTEGRATION, the highest that its claims can earn; nothing is missing."
     ]
     held_back = replace(plain, requires=("absent",))
     assert region("missing", held_back, statement(plain))[2] == "- requires absent, which stands at PROPOSED"

@@ -156,6 +156,14 @@ def test_a_falsified_head_falsifies_until_it_is_superseded() -> None:
     assert stand(CONTRACT, good, bad, mended).falsifiers[0].shown == "INTEGRATION"
 
 
+def test_the_lowest_of_two_heads_wins_unless_it_had_nothing_to_judge() -> None:
+    good, orphan = statement(CONTRACT), statement(CONTRACT, judgement(CONTRACT, artifacts=(artifact("a", "orphan"),)))
+    assert stand(CONTRACT, good, orphan).falsifiers[0].status == Status.PARTIAL
+    assert stand(CONTRACT, good, statement(CONTRACT, unbound(CONTRACT))).falsifiers[0].status == Status.INTEGRATION
+    crashed = statement(CONTRACT, unbound(CONTRACT, cause="crashed"))
+    assert stand(CONTRACT, good, crashed).falsifiers[0].status == Status.PARTIAL
+
+
 def test_two_verdicts_on_the_same_bytes_bar_discharge() -> None:
     bad = statement(on_cuda(), judgement(on_cuda(), verdict=FALLEN), observations=(ON_CUDA,))
     good = statement(on_cuda(), supersedes=(bad.sha256,), observations=(ON_CUDA,))
@@ -180,6 +188,12 @@ def test_a_broken_file_falsifies_though_no_contract_claims_that_it_is_whole() ->
 def test_a_claim_that_is_gone_no_longer_counts() -> None:
     gone = replace(judgement(CONTRACT, verdict=FALLEN), falsifier="WITHDRAWN")
     assert stand(CONTRACT, statement(CONTRACT, judgement(CONTRACT), gone)).status != Status.FALSIFIED
+
+
+def test_a_refutation_that_went_stale_is_shown_and_does_not_count() -> None:
+    fallen = statement(CONTRACT, judgement(CONTRACT, verdict=FALLEN))
+    standing = stand(replace(CONTRACT, falsifiers=(replace(CONTRACT.falsifiers[0], claim="Anew"),)), fallen)
+    assert (standing.shown, standing.falsifiers[0].shown) == ("PROPOSED (stale: FALSIFIED)",) * 2
 
 
 def test_a_contract_is_held_back_by_what_it_requires() -> None:

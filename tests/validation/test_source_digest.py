@@ -69,7 +69,13 @@ def test_layout_and_documentation_do_not_count(digest, same):
         {"check": CHECK.replace("from shop.helpers import limit", "from numpy import limit")},
         {"helpers": HELPERS.replace("LIMIT = 1", "LIMIT = 2")},
     ],
-    ids=["the check", "a helper", "what a counterexample reaches", "where a name comes from", "another module's constant"],
+    ids=[
+        "the check",
+        "a helper",
+        "what a counterexample reaches",
+        "where a name comes from",
+        "another module's constant",
+    ],
 )
 def test_everything_the_verdict_rests_on_counts(digest, other):
     assert digest(**other) != digest()

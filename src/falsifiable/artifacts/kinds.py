@@ -29,7 +29,9 @@ def detect_kind(path: Path) -> Kind:
         return "run"
     if path.name == MANIFEST:
         return "corpus"
-    if path.name == TOKENIZER or (path.is_dir() and not (path / "config.json").exists() and (path / TOKENIZER).is_file()):
+    if path.name == TOKENIZER or (
+        path.is_dir() and not (path / "config.json").exists() and (path / TOKENIZER).is_file()
+    ):
         return "tokenizer"
     return "model"
 
@@ -48,4 +50,10 @@ def _doors() -> Mapping[str, Callable[[Path], Model | Tokenizer | Run | Corpus]]
     def refuse_command(path: Path) -> Model:
         raise ArtifactError(path, "is bound to a command role", hint="Name the command in artifacts.yaml")
 
-    return {"model": open_model, "tokenizer": open_tokenizer, "run": open_run, "corpus": open_corpus, "command": refuse_command}
+    return {
+        "model": open_model,
+        "tokenizer": open_tokenizer,
+        "run": open_run,
+        "corpus": open_corpus,
+        "command": refuse_command,
+    }

@@ -34,18 +34,18 @@ class Failure(Exception):
 class Verbs(click.Group):
     """Verbs by name, each imported from the module of that name when it is used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """All verbs, in the order a newcomer meets them."""
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The verb's command, imported now."""
         if cmd_name not in VERBS:
             return None
         command: click.Command = import_module(f"falsifiable.cli.{cmd_name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of verbs, from the table above: help imports no verb."""
         with formatter.section("Verbs"):
             formatter.write_dl(list(VERBS.items()))
@@ -76,8 +76,8 @@ def contract() -> None:
     A workspace of your own:            contract init, then contract validate
     What a word or a message means:     contract explain ID
 
-    Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined, 4 wrong usage
-    or invalid contract, 5 the gate refused, 130 interrupted.
+    Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined, 4 wrong
+    usage or invalid contract, 5 the gate refused, 130 interrupted.
     """
 
 
@@ -106,6 +106,8 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # the last door: a person sees a sentence, a developer asks for the traceback
         if "--debug" in arguments:
             raise
-        click.echo(f"contract: unexpected {type(error).__name__}: {error}; run again with --debug to see where", err=True)
+        click.echo(
+            f"contract: unexpected {type(error).__name__}: {error}; run again with --debug to see where", err=True
+        )
         return ExitCode.COULD_NOT_RUN
     return code if isinstance(code, int) else ExitCode.HELD

@@ -56,7 +56,9 @@ def _print(results: Sequence[ContractResult]) -> None:
     for one in judgements:
         refuted = sum(c.outcome == "refuted" for c in one.challenges)
         mark = "VACUOUS" if one.vacuous else "proven" if one.proven else "unproven"
-        click.echo(f"{mark:<9}{one.falsifier:<24} {one.check}: {refuted} of {len(one.challenges)} counterexamples refuted")
+        click.echo(
+            f"{mark:<9}{one.falsifier:<24} {one.check}: {refuted} of {len(one.challenges)} counterexamples refuted"
+        )
         if not one.challenges:
             click.echo(f"{'':<9}{_why_none(one)}")
         for challenge in one.challenges:
@@ -66,7 +68,9 @@ def _print(results: Sequence[ContractResult]) -> None:
     total = sum(len(one.challenges) for one in judgements)
     refuted = sum(c.outcome == "refuted" for one in judgements for c in one.challenges)
     vacuous = sum(_is_vacuous(one) for one in judgements)
-    click.echo(f"{total} counterexamples of {len(judgements)} falsifiers: {refuted} refuted; {vacuous} falsifiers vacuous")
+    click.echo(
+        f"{total} counterexamples of {len(judgements)} falsifiers: {refuted} refuted; {vacuous} falsifiers vacuous"
+    )
 
 
 def _why_none(judgement: Judgement) -> str:

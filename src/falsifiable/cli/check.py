@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import exit_code, print_json
+from falsifiable.cli.common import debug_option, exit_code, print_json
 from falsifiable.cli.exit_codes import ExitCode
 
 CONSUMERS = {"llama.cpp": "llama-cpp-loads", "transformers": "transformers-loads"}
@@ -26,7 +26,7 @@ CONSUMERS = {"llama.cpp": "llama-cpp-loads", "transformers": "transformers-loads
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--debug", is_flag=True, help="Show tracebacks and what workers print.")
+@debug_option
 def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: bool) -> int:
     """Check a model file, a Hugging Face folder or a run folder for the programs that must load it.
 
@@ -39,16 +39,18 @@ def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: 
         contract check checkpoint/ --for transformers
         contract check runs/reference
     """
+    from falsifiable.artifacts import detect_kind
     from falsifiable.contracts import load_workspace, shipped_contracts
     from falsifiable.report.console import print_results
     from falsifiable.report.progress import progress
     from falsifiable.validation import Options, validate_workspace
-    from falsifiable.artifacts import detect_kind
     from falsifiable.validation.catalogue import load_catalogue
 
     kind = detect_kind(path)
     if kind not in ("model", "run"):
-        raise Failure(f"{path} is no model and no run folder but a {kind}; see contract inspect {path}", ExitCode.COULD_NOT_RUN)
+        raise Failure(
+            f"{path} is no model and no run folder but a {kind}; see contract inspect {path}", ExitCode.COULD_NOT_RUN
+        )
     catalogue = load_catalogue()
     workspace = load_workspace(path.parent, catalogue.signatures, contracts_folder=shipped_contracts())
     by_name = {one.contract: one for one in workspace.contracts}

@@ -36,20 +36,21 @@ class Asked:
     only_known: bool = False
 
 
-def workspace_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--root`` and ``--debug``."""
-    function = click.option("--debug", is_flag=True, help="Show tracebacks and what workers print.")(function)
-    return click.option(
-        "--root",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="The workspace; by default the nearest folder above this one with contracts/ or artifacts.yaml.",
-    )(function)
+root_option = click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The workspace; by default the nearest folder above this one with contracts/ or artifacts.yaml.",
+)
+debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and what workers print.")
+traceback_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
+"""For verbs that start no worker: whoever runs the verb looks for the word itself."""
 
 
 def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """All options of a validation, handed to the verb as one ``asked``."""
 
-    @workspace_options
+    @root_option
+    @debug_option
     @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
     @click.option("--run", type=click.Path(exists=True, path_type=Path), help="Bind all roles to this run folder.")
     @click.option(
@@ -105,7 +106,9 @@ def open_workspace(root: Path | None) -> tuple[Workspace, Catalogue]:
     errors = sum(one.severity == "error" for one in workspace.diagnostics)
     if errors:
         for plugin, why in catalogue.failed_plugins.items():
-            click.echo(f"note: the checks of plugin {plugin} are missing, because it could not be loaded: {why}", err=True)
+            click.echo(
+                f"note: the checks of plugin {plugin} are missing, because it could not be loaded: {why}", err=True
+            )
         faults = "1 fault" if errors == 1 else f"{errors} faults"
         raise Failure(f"{faults} in the contracts of {workspace.root}; nothing was run. See contract explain RULE")
     return workspace, catalogue

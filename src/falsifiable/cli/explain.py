@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import workspace_options
+from falsifiable.cli.common import root_option, traceback_option
 from falsifiable.cli.exit_codes import MEANINGS
 from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature
@@ -17,8 +17,9 @@ from falsifiable.contracts.signature import CheckSignature
 
 @click.command()
 @click.argument("name", metavar="ID", required=False)
-@workspace_options
-def command(name: str | None, root: Path | None, debug: bool) -> None:
+@root_option
+@traceback_option
+def command(name: str | None, root: Path | None) -> None:
     """Explain ID: a check (vocabulary.fits-model), a falsifier (FALSIFY-ARCH-009), a contract, a rule or an exit code.
 
     Without ID, list everything there is to explain.
@@ -38,7 +39,12 @@ def command(name: str | None, root: Path | None, debug: bool) -> None:
         **{str(code.value): f"Exit code {code.value}\n\n{meaning}" for code, meaning in MEANINGS.items()},
     }
     if name is None:
-        for title, names in (("Checks", catalogue.signatures), ("Contracts", contracts), ("Falsifiers", falsifiers), ("Rules", RULES)):
+        for title, names in (
+            ("Checks", catalogue.signatures),
+            ("Contracts", contracts),
+            ("Falsifiers", falsifiers),
+            ("Rules", RULES),
+        ):
             click.echo(f"{title}: {', '.join(sorted(names))}\n")
         return
     if name not in pages:
@@ -71,7 +77,11 @@ def _contract_page(contract: Contract) -> str:
         lines.append(f"Requires: {', '.join(contract.requires)}.")
     if contract.references:
         lines.append(f"References: {', '.join(contract.references)}.")
-    lines += [f"Discharged when {role}: {name} {condition}" for role, conditions in contract.discharge.items() for name, condition in conditions.items()]
+    lines += [
+        f"Discharged when {role}: {name} {condition}"
+        for role, conditions in contract.discharge.items()
+        for name, condition in conditions.items()
+    ]
     return "\n".join(lines)
 
 
@@ -85,4 +95,3 @@ def _falsifier_page(contract: Contract, one: FalsifierDeclaration, signatures: M
     if one.check in signatures:
         parts += ["", _check_page(signatures[one.check])]
     return "\n".join(parts)
-

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from falsifiable.cli import Failure
+from falsifiable.cli.common import traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 
 DEPTH = 4
@@ -51,8 +52,8 @@ BINDINGS = """\
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def command(folder: Path, debug: bool) -> None:
+@traceback_option
+def command(folder: Path) -> None:
     """Start a workspace in FOLDER: artifacts.yaml and a first contract for the model found there.
 
     Nothing that exists is overwritten.
@@ -65,7 +66,7 @@ def command(folder: Path, debug: bool) -> None:
     model = next(_models(folder), None)
     if model is None:
         raise Failure(
-            f"no .gguf file and no folder with config.json and safetensors within {DEPTH} levels of {folder.resolve()}; "
+            f"no .gguf file and no folder with config.json and safetensors, {DEPTH} levels deep in {folder.resolve()}; "
             "go to the folder that holds your model",
             ExitCode.NOTHING_EXAMINED,
         )
@@ -85,9 +86,9 @@ def _models(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
     """GGUF files and Hugging Face folders below ``folder``, nearest first; hidden folders are left out."""
     entries = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
     for one in entries:
-        if one.is_file() and one.suffix == ".gguf":
-            yield one
-        elif one.is_dir() and (one / "config.json").is_file() and any(one.glob("*.safetensors")):
+        if (one.is_file() and one.suffix == ".gguf") or (
+            one.is_dir() and (one / "config.json").is_file() and any(one.glob("*.safetensors"))
+        ):
             yield one
     for one in entries:
         if depth and one.is_dir() and not one.is_symlink():

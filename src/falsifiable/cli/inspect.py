@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from falsifiable.cli import Failure
+from falsifiable.cli.common import traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 
 
@@ -17,15 +18,14 @@ from falsifiable.cli.exit_codes import ExitCode
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--tensors", is_flag=True, help="List every tensor: name, canonical name, shape, dtype.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def command(path: Path, tensors: bool, form: str, debug: bool) -> None:
+@traceback_option
+def command(path: Path, tensors: bool, form: str) -> None:
     """Show what a model, tokenizer, run or corpus holds, from its headers.
 
     Exit code 1 for a file that breaks its own format's rules, 2 for bytes of no known format.
     """
-    from falsifiable.artifacts import ArtifactError
+    from falsifiable.artifacts import ArtifactError, detect_kind, open_artifact
     from falsifiable.report.artifact import describe, print_description
-    from falsifiable.artifacts import detect_kind, open_artifact
 
     try:
         artifact = open_artifact(detect_kind(path), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 
 import click
 
@@ -48,7 +49,7 @@ def _check(workspace: Workspace, code: JudgingCode, base: str | None, form: str)
     except GitError as error:
         raise Failure(f"--base {base}: {error}") from error
     if form == "json":
-        json.dump([one.to_json() for one in findings], sys.stdout, indent=2)
+        json.dump([asdict(one) for one in findings], sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         for one in findings:

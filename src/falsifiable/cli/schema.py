@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from falsifiable.cli.common import traceback_option
+
 
 @click.command()
 @click.option("--print", "to_stdout", is_flag=True, help="Print the schema with the checks installed here.")
 @click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write that schema to a file.")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def command(to_stdout: bool, write: Path | None, debug: bool) -> None:
+@traceback_option
+def command(to_stdout: bool, write: Path | None) -> None:
     """Print the path of the JSON Schema (draft-07) for contract files.
 
     Put it in the first line of a contract, and an editor that speaks yaml-language-server completes it:

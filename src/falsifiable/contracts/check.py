@@ -15,7 +15,7 @@ from falsifiable.contracts.criteria import compares_fraction_exactly, criterion_
 from falsifiable.contracts.diagnostics import quoted
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
-from falsifiable.contracts.model import ArtifactDeclaration, Criterion, FalsifierDeclaration, Kind
+from falsifiable.contracts.model import ArtifactDeclaration, Contract, Criterion, FalsifierDeclaration, Kind
 from falsifiable.contracts.nodes import FaultyNode, MappingNode, ScalarNode, Trail
 from falsifiable.contracts.parameters import PARAMETER_RULES, parameters_shape
 from falsifiable.contracts.reader import ContractFile
@@ -63,7 +63,7 @@ class _FileCheck:
             self._falsifier(trail, declaration)
         self._discharge()
         if self._file.contract is not None:
-            self._whole()
+            self._whole(self._file.contract)
 
     def _falsifiers(self) -> Iterator[tuple[Trail, FalsifierDeclaration]]:
         for trail, part in self._file.parts.items():
@@ -78,13 +78,13 @@ class _FileCheck:
                 message = f"{trail[-1]}: {quoted(node.text)} is reserved: no file on Windows can have this name"
                 self._faults.add("CONTRACT-NAME-RESERVED", node.position, message, "choose another name")
 
-    def _whole(self) -> None:
+    def _whole(self, contract: Contract) -> None:
         """Rules that only make sense where nothing is missing from the file."""
-        contract = self._file.contract
-        assert contract is not None  # noqa: S101 - the only caller has looked
         if not contract.falsifiers:
             position = self._file.position("falsifiers")
             self._faults.add("CONTRACT-NO-FALSIFIERS", position, "the contract has no falsifiers", "write a claim")
+        if any(one.kind == "command" for one in contract.artifacts.values()):
+            return  # artifacts.yaml may hand any role to the command, as a placeholder among its arguments
         used = {role for one in contract.falsifiers for role in one.on.values()} | set(contract.discharge)
         for role in contract.artifacts:
             if role not in used:

@@ -21,9 +21,16 @@ def describe(artifact: Artifact, *, tensors: bool = False) -> dict[str, Any]:
     if isinstance(artifact, Tokenizer):
         return {"kind": "tokenizer", "path": str(artifact.path), **_tokenizer(artifact)}
     if isinstance(artifact, Run):
-        return {"kind": "run", "path": str(artifact.path), **{str(key): value for key, value in artifact.record.items()}}
+        return {
+            "kind": "run",
+            "path": str(artifact.path),
+            **{str(key): value for key, value in artifact.record.items()},
+        }
     if isinstance(artifact, Corpus):
-        splits = {name: {"tokens": one.tokens, "files": len(one.files), "sha256": one.sha256} for name, one in artifact.splits.items()}
+        splits = {
+            name: {"tokens": one.tokens, "files": len(one.files), "sha256": one.sha256}
+            for name, one in artifact.splits.items()
+        }
         return {"kind": "corpus", "path": str(artifact.path), "splits": splits}
     return {"kind": artifact.kind, "path": str(artifact.path)}
 

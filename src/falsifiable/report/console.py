@@ -55,7 +55,9 @@ def _print_vacuous(judgement: Judgement, out: TextIO) -> None:
 def _print_contract(result: ContractResult, out: TextIO, *, verbose: bool) -> None:
     out.write(f"{result.contract} {result.version}\n")
     for judgement in result.judgements:
-        mark = MARKS[judgement.verdict.outcome] + (" (vacuous)" if judgement.vacuous and judgement.verdict.outcome == "held" else "")
+        mark = MARKS[judgement.verdict.outcome] + (
+            " (vacuous)" if judgement.vacuous and judgement.verdict.outcome == "held" else ""
+        )
         out.write(f"  {mark:<13} {judgement.falsifier:<24} {shortened(clean(judgement.claim), 78)}\n")
         if judgement.verdict.outcome == "inconclusive":
             out.write(f"  {'':<13} {'':<24} because {shortened(clean(judgement.verdict.found), 220)}\n")
@@ -63,7 +65,8 @@ def _print_contract(result: ContractResult, out: TextIO, *, verbose: bool) -> No
             out.write(f"  {'':<13} {'':<24} {measured(judgement.verdict)}\n")
         for lost in judgement.challenges:
             if lost.outcome == "inconclusive":
-                out.write(f"  {'':<13} {'':<24} counterexample {lost.counterexample} proved nothing: {shortened(clean(lost.said), 160)}\n")
+                why = shortened(clean(lost.said), 160)
+                out.write(f"  {'':<13} {'':<24} counterexample {lost.counterexample} proved nothing: {why}\n")
     out.write("\n")
 
 

@@ -13,7 +13,7 @@ from falsifiable.validation.events import Event, Finished, Judged, Listener, Pla
 def progress(*, quiet: bool = False) -> Iterator[Listener]:
     """A listener that draws a progress bar while it is in use; elsewhere than on a terminal it does nothing."""
     if quiet or not sys.stderr.isatty():
-        yield lambda event: None
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

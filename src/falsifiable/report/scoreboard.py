@@ -15,7 +15,9 @@ def print_scoreboard(recorded: Sequence[ContractStanding], local: Sequence[Contr
     width = max((len(one.contract) for one in recorded), default=0)
     out.write(f"\n{'contract':<{width}}  {'recorded':<30} on this machine\n")
     for one in recorded:
-        out.write(f"{one.contract:<{width}}  {one.shown:<30} {here[one.contract].shown if one.contract in here else ''}\n")
+        out.write(
+            f"{one.contract:<{width}}  {one.shown:<30} {here[one.contract].shown if one.contract in here else ''}\n"
+        )
 
 
 def print_status(recorded: Sequence[ContractStanding], local: Sequence[ContractStanding], out: TextIO) -> None:
@@ -34,8 +36,9 @@ def print_status(recorded: Sequence[ContractStanding], local: Sequence[ContractS
 
 def _print_pair(pair: SideBySide, out: TextIO) -> None:
     local = pair.local.shown if pair.local else "not validated here"
-    out.write(f"  {pair.recorded.falsifier:<24} {pair.recorded.shown:<32} here: {local:<14} {shortened(clean(pair.recorded.claim), 60)}\n")
-    for line in (*(f"stale: {why}" for why in pair.recorded.stale), *pair.differences, *_needs(pair)):
+    recorded, claim = pair.recorded, shortened(clean(pair.recorded.claim), 60)
+    out.write(f"  {recorded.falsifier:<24} {recorded.shown:<32} here: {local:<14} {claim}\n")
+    for line in (*(f"stale: {why}" for why in recorded.stale), *pair.differences, *_needs(pair)):
         out.write(f"  {'':<24} {clean(line)}\n")
 
 

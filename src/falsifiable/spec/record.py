@@ -20,20 +20,18 @@ from falsifiable.evidence import (
 )
 from falsifiable.spec.ledger import open_ledger, spec_of
 from falsifiable.spec.update import SpecUpdate, update_spec
-from falsifiable.status import JudgingCode
-from falsifiable.validation.results import Cause, ContractResult, Judgement, Observation
+from falsifiable.status import NOT_THERE, JudgingCode
+from falsifiable.validation.results import ContractResult, Judgement
 
 MAIN_LINE = "main"
-
-_NOT_THERE: frozenset[Cause] = frozenset({"unbound", "absent", "library", "commands"})
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What became of one contract's result.
 
-    ``written`` is the path of the new statement, None where the evidence ``sha256`` already says all of it; ``absent``
-    then names the falsifiers that could not be judged here while that evidence judges them.
+    ``written`` is the path of the new statement, None where the evidence ``sha256`` already says all of it. ``absent``
+    names the falsifiers that had nothing to judge here, and for which earlier evidence goes on to count.
     """
 
     contract: str
@@ -64,9 +62,9 @@ def record(
 ) -> Recording:
     """Write one statement per result, superseding the earlier evidence of its contract.
 
-    Recording the same twice writes nothing the second time. Evidence that would say less, because something that was
-    judged before is not here now, is not written either: absence refutes nothing. The regions are written on the main
-    line, where there is no git, and with ``regions``. Raises OSError, and GitError where git fails.
+    Recording the same twice writes nothing the second time. Absence refutes nothing: earlier evidence about something
+    that is not here now is not superseded, and a result that has nothing else to say is not written. The regions are
+    written on the main line, where there is no git, and with ``regions``. Raises OSError, and GitError where git fails.
     """
     context = context or context_of(repository, semantics=code.semantics)
     ledger = open_ledger(root, contracts, code, repository)
@@ -87,12 +85,13 @@ def record(
 
 def _write(folder: Path, statement: Statement, current: Sequence[Statement], repository: Repository) -> Recorded:
     statement = parse_statement(statement.data)  # compared as it will be read: 1.0 and 1 are one number in JSON
-    if len(current) == 1 and _counts(current[0], repository):
-        absent = _absent_here(statement, current[0])
-        if absent is not None:
-            return Recorded(statement.contract, current[0].sha256, None, absent)
-    statement = statement.superseding(one.sha256 for one in current)
-    return Recorded(statement.contract, statement.sha256, write_statement(folder, statement))
+    kept = [one for one in current if _counts(one, repository) and _not_here(statement, one)]
+    replaced = [one for one in current if one not in kept]
+    absent = tuple(sorted({name for one in kept for name in _not_here(statement, one)}))
+    if current and _adds_nothing(statement, kept, replaced, repository):
+        return Recorded(statement.contract, (replaced or kept)[0].sha256, None, absent)
+    statement = statement.superseding(one.sha256 for one in replaced)
+    return Recorded(statement.contract, statement.sha256, write_statement(folder, statement), absent)
 
 
 def _counts(statement: Statement, repository: Repository) -> bool:
@@ -100,40 +99,43 @@ def _counts(statement: Statement, repository: Repository) -> bool:
     return commit is None or repository.membership(commit, statement.context.trees).counts == "yes"
 
 
-def _absent_here(new: Statement, current: Statement) -> tuple[str, ...] | None:
-    """The falsifiers that ``new`` could not judge and ``current`` could, or None where ``new`` has something to add."""
-    if new.claims_digest != current.claims_digest or new.context.semantics != current.context.semantics:
-        return None
-    if _committed(new) and not _committed(current):
-        return None
-    pairs = [(one, current.judgement_of(one.falsifier)) for one in new.judgements]
-    absent = tuple(one.falsifier for one, then in pairs if _only_absent(one, then))
-    if any(one != then and one.falsifier not in absent for one, then in pairs):
-        return None
-    if {one.falsifier for one in current.judgements} - {one.falsifier for one in new.judgements}:
-        return None
-    return absent if _observes_nothing_new(new, current) else None
+def _not_here(new: Statement, head: Statement) -> set[str]:
+    """The falsifiers that ``head`` judged as they are today and that ``new`` had nothing to judge with."""
+    if new.context.semantics != head.context.semantics:
+        return set()
+    pairs = ((one, head.judgement_of(one.falsifier)) for one in new.judgements)
+    return {one.falsifier for one, then in pairs if then and _only_absent(one, then)}
+
+
+def _only_absent(new: Judgement, then: Judgement) -> bool:
+    if new.cause not in NOT_THERE or then.verdict.outcome == "inconclusive":
+        return False
+    return (new.claim_digest, new.source_digest) == (then.claim_digest, then.source_digest)
+
+
+def _adds_nothing(
+    new: Statement, kept: Sequence[Statement], replaced: Sequence[Statement], repository: Repository
+) -> bool:
+    """Whether every word of ``new`` stands in one head that it would replace, or speaks of nothing but absence."""
+    if len(replaced) > 1 or not all(_still_good(new, one, repository) for one in replaced):
+        return False
+    absent = {name for one in kept for name in _not_here(new, one)}
+    said = [judgement for one in (replaced or kept) for judgement in one.judgements]
+    return all(one.falsifier in absent or one in said for one in new.judgements)
+
+
+def _still_good(new: Statement, head: Statement, repository: Repository) -> bool:
+    """Whether ``head`` could stand for ``new`` as far as everything but the judgements goes."""
+    if not _counts(head, repository) or (_committed(new) and not _committed(head)):
+        return False
+    if new.claims_digest != head.claims_digest or new.context.semantics != head.context.semantics:
+        return False
+    judged = {one.falsifier for one in new.judgements}
+    return new.observations == head.observations and all(one.falsifier in judged for one in head.judgements)
 
 
 def _committed(statement: Statement) -> bool:
     return statement.context.commit is not None and not statement.context.dirty
-
-
-def _only_absent(new: Judgement, current: Judgement | None) -> bool:
-    if current is None or new.cause not in _NOT_THERE or current.verdict.outcome == "inconclusive":
-        return False
-    return (new.claim_digest, new.source_digest) == (current.claim_digest, current.source_digest)
-
-
-def _observes_nothing_new(new: Statement, current: Statement) -> bool:
-    then = {(one.role, one.name): one for one in current.observations}
-    return all(_same_or_absent(one, then.get((one.role, one.name))) for one in new.observations)
-
-
-def _same_or_absent(new: Observation, then: Observation | None) -> bool:
-    if then is None:
-        return False
-    return new == then or (new.criterion == then.criterion and new.source == "absent")
 
 
 def _relative(contract: Contract, root: Path) -> str:

@@ -81,13 +81,11 @@ def _missing(contracts: Sequence[ContractStanding]) -> str:
 
 def _missing_of(one: ContractStanding) -> str:
     stands = f"**{escaped(one.contract)} {escaped(one.version)}** stands at {one.shown}"
-    if one.status >= Status.DISCHARGED:
-        return f"{stands}; nothing is missing."
+    highest = "" if one.can_discharge else ", the highest that its claims can earn"
+    if one.status >= one.ceiling:
+        return f"{stands}{highest}; nothing is missing."
     lines = [*_conditions_missing(one), *_falsifiers_missing(one), *(f"- {escaped(held)}" for held in one.held_back)]
-    highest = "" if one.can_discharge else f"; {one.ceiling.name} is the highest that its claims can earn"
-    if not lines:
-        return f"{stands}{highest}, and nothing else is missing."
-    return "\n".join([f"{stands}{highest}. For {one.ceiling.name} it still needs:", "", *lines])
+    return "\n".join([f"{stands}. For {one.ceiling.name}{highest} it still needs:", "", *lines])
 
 
 def _conditions_missing(one: ContractStanding) -> list[str]:

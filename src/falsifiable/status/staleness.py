@@ -51,18 +51,11 @@ def _what_differs(declaration: FalsifierDeclaration, judgement: Judgement) -> st
     if declaration.check != judgement.check:
         return f"its check was {judgement.check}, is {declaration.check}"
     judged = {name: value for name, value in judgement.parameters.items() if name in declaration.parameters}
-    if _comparable(declaration.parameters) != _comparable(judged):
+    if canonical_json(declaration.parameters) != canonical_json(judged):
         return f"its `with` was {_shown(judged)}, is {_shown(declaration.parameters)}"
     if declaration.claim != judgement.claim:
         return f"it claimed {judgement.claim!r}"
     return "its `with`, its roles (`on`) or its ceiling (`up_to`) differ"
-
-
-def _comparable(parameters: Mapping[str, object]) -> bytes:
-    try:
-        return canonical_json(parameters)
-    except TypeError:
-        return repr(sorted(parameters.items())).encode()
 
 
 def _shown(parameters: Mapping[str, object]) -> str:

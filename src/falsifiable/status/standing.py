@@ -15,7 +15,7 @@ from falsifiable.status import discharge
 from falsifiable.status.flaky import contradicted
 from falsifiable.status.ladder import Status, ceiling_of, contract_status
 from falsifiable.status.staleness import JudgingCode
-from falsifiable.status.testimony import Bench, built_in_claims, testimonies
+from falsifiable.status.testimony import Bench, Testimony, built_in_claims, testimonies
 from falsifiable.validation.results import ContractResult, Judgement
 
 
@@ -90,7 +90,8 @@ def standings(
     """The standing of every contract, in the order given.
 
     ``statements`` are all there are: the heads among them count, the superseded ones only tell whether a check has
-    contradicted itself. Neither their order nor the order of ``contracts`` bears on any standing.
+    contradicted itself. Where heads disagree the lowest wins, but one that had nothing to judge disagrees with none.
+    Neither the order of statements nor that of ``contracts`` bears on any standing.
     """
     known = list(statements)
     bench = Bench(code, history, contradicted(known))
@@ -122,7 +123,8 @@ def _alone(contract: Contract, current: tuple[Statement, ...], bench: Bench) -> 
     falsifiers = tuple(_falsifier_standing(contract, claim, current, bench) for claim in claims)
     status = contract_status((one.status, one.ceiling) for one in falsifiers)
     as_recorded = contract_status((_or_stale(one), one.ceiling) for one in falsifiers)
-    observed = [one.observations for one in current] or [()]
+    observed = [one.observations for one in current if any(seen.source != "absent" for seen in one.observations)]
+    observed = observed or [one.observations for one in current] or [()]
     members = [bench.membership(one) for one in current]
     return ContractStanding(
         contract=contract.contract,
@@ -153,10 +155,10 @@ def _falsifier_standing(
     every = testimonies(contract, declaration, current, bench)
     if not every:
         return standing
-    counting = [one for one in every if not one.stale]
+    counting = _present([one for one in every if not one.stale])
     decisive = min(counting or every, key=lambda one: (one.status, one.statement.sha256))
     status = decisive.status if counting else Status.PROPOSED
-    as_recorded = min(one.as_recorded for one in every)
+    as_recorded = min(one.as_recorded for one in _present(every))
     reasons = _distinct(one.stale for one in every)
     return replace(
         standing,
@@ -164,17 +166,22 @@ def _falsifier_standing(
         stale_status=as_recorded if not counting or as_recorded > status else None,
         stale=reasons,
         needs=decisive.needs if counting else tuple(f"{reason}: record again" for reason in reasons),
-        flaky=any(one.flaky for one in every),
+        flaky=any(one.flaky for one in counting or every),
         judgement=decisive.judgement,
         rests_on=decisive.statement.sha256,
     )
+
+
+def _present(every: list[Testimony]) -> list[Testimony]:
+    """Those who had something to judge; all of them where nobody had."""
+    return [one for one in every if not one.absent] or every
 
 
 def _distinct(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for group in groups for one in group))
 
 
-def _or_stale(standing: FalsifierStanding) -> Status:
+def _or_stale(standing: FalsifierStanding | ContractStanding) -> Status:
     return standing.status if standing.stale_status is None else standing.stale_status
 
 
@@ -185,7 +192,7 @@ def _capped_by_required(
     reachable = _required(contract, contracts)
     statuses = {name: alone[name].status if name in alone else Status.PROPOSED for name in reachable}
     status = contract_status([(standing.status, Level.DISCHARGED)], statuses.values())
-    stale = contract_status([(standing.stale_status or standing.status, Level.DISCHARGED)], statuses.values())
+    stale = contract_status([(_or_stale(standing), Level.DISCHARGED)], statuses.values())
     lower = [name for name, one in statuses.items() if one < standing.status]
     return replace(
         standing,

@@ -12,7 +12,10 @@ from falsifiable.status.flaky import Occasion, occasion_of
 from falsifiable.status.ladder import Status, capped, ceiling_of, earned
 from falsifiable.status.needs import to_climb
 from falsifiable.status.staleness import JudgingCode, claim_reasons, code_reasons
-from falsifiable.validation.results import Judgement
+from falsifiable.validation.results import Cause, Judgement
+
+NOT_THERE: frozenset[Cause] = frozenset({"unbound", "absent", "library", "commands"})
+"""Why nothing could be judged where the files, libraries or permissions were not at hand; not the falsifier's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Testimony:
     as_recorded: Status
     flaky: bool
     needs: tuple[str, ...]
+
+    @property
+    def absent(self) -> bool:
+        """Whether there was nothing to judge: what is absent neither refutes nor lowers what others saw."""
+        return self.judgement.cause in NOT_THERE
 
 
 def testimonies(

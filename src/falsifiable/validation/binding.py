@@ -67,7 +67,9 @@ def _from_workspace(workspace: Workspace, contract: Contract, name: str) -> Role
         return Role(contract.contract, name, kind, unbound=reason)
     if (kind == "command") != bool(binding.command):
         wanted = "a command" if kind == "command" else "a path"
-        return Role(contract.contract, name, kind, unbound=f"role {name} is a {kind}: artifacts.yaml must give it {wanted}")
+        return Role(
+            contract.contract, name, kind, unbound=f"role {name} is a {kind}: artifacts.yaml must give it {wanted}"
+        )
     path = workspace.root / binding.path if binding.path else None
     return Role(contract.contract, name, kind, path, binding.sha256, binding.command, binding.sources)
 
@@ -104,7 +106,9 @@ def _with_placeholders(role: Role, bound: Mapping[str, Role]) -> Role:
             why = bound[name].unbound if name in bound else f"this contract has no role {name}"
             return replace(role, command=(), unbound=f"the command of role {role.name} needs {{{name}}}: {why}")
         if not bound[name].path.exists():  # type: ignore[union-attr]
-            return replace(role, command=(), unbound=f"the command of role {role.name} needs {bound[name].path}, which is absent")
+            return replace(
+                role, command=(), unbound=f"the command of role {role.name} needs {bound[name].path}, which is absent"
+            )
     return role
 
 

@@ -13,7 +13,6 @@ from falsifiable.artifacts import (
     Command,
     Fingerprint,
     KnownContent,
-    Model,
     Run,
     folder_digest,
     open_artifact,
@@ -25,7 +24,7 @@ from falsifiable.contracts.model import Kind
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact
 from falsifiable.validation.binding import Role, filled_command, roles_read
-from falsifiable.validation.cache import Cache
+from falsifiable.validation.cache import Cache, cache_folder
 from falsifiable.validation.results import BoundArtifact, Cause, Provenance
 
 Hash = Callable[[Path], str]
@@ -85,11 +84,15 @@ def _open_file(root: Path, role: Role, hash_file: Hash) -> Opened:
         files = {_relative(file, role.path): hash_file(file) for file in artifact.files}
     except ArtifactError as error:
         digest, files = _identity_of_broken(role.path, hash_file)
-        return Opened(role.contract, role.name, role.kind, shown, None, digest, files, cause=error.kind, said=str(error))
+        return Opened(
+            role.contract, role.name, role.kind, shown, None, digest, files, cause=error.kind, said=str(error)
+        )
     except OSError as error:
         return Opened(role.contract, role.name, role.kind, shown, cause="unreadable", said=f"{shown}: {error.strerror}")
     digest = digest_of_files(role.path, files)
-    one = Opened(role.contract, role.name, role.kind, shown, artifact, digest, files, message={**message, "digests": files})
+    one = Opened(
+        role.contract, role.name, role.kind, shown, artifact, digest, files, message={**message, "digests": files}
+    )
     return _pinned(one, role)
 
 
@@ -100,7 +103,9 @@ def _pinned(one: Opened, role: Role) -> Opened:
         f"{one.path} has sha256 {one.digest}, but artifacts.yaml pins the role {role.name} to {role.pinned}; "
         "bind the pinned bytes, or change the pin"
     )
-    return Opened(one.contract, one.role, one.kind, one.path, None, one.digest, one.files, cause="unreadable", said=said)
+    return Opened(
+        one.contract, one.role, one.kind, one.path, None, one.digest, one.files, cause="unreadable", said=said
+    )
 
 
 def _identity_of_broken(path: Path, hash_file: Hash) -> tuple[str, dict[str, str]]:
@@ -131,7 +136,7 @@ def _is_recorded(one: Opened, path: Path, record: Run, hash_file: Hash) -> bool:
     vouched = {artifact.sha256 for artifact in record.artifacts.values()}
     if one.digest in vouched or set(one.files.values()) <= vouched:
         return True
-    return path.is_dir() and _whole_folder(path, hash_file) in vouched or _in_recorded_folder(path, record, hash_file)
+    return (path.is_dir() and _whole_folder(path, hash_file) in vouched) or _in_recorded_folder(path, record, hash_file)
 
 
 def _in_recorded_folder(path: Path, record: Run, hash_file: Hash) -> bool:
@@ -162,7 +167,7 @@ def _open_command(root: Path, role: Role, roles: Mapping[str, Role], opened: Map
         "command": list(filled_command(role, roles)),
         "sources": [str(root / source) for source in role.sources],
         "folder": str(root.resolve()),
-        "reads": [opened[name].digest for name in roles_read(role)],
+        "reads": {name: opened[name].digest for name in roles_read(role)},
     }
     try:
         command = _command(message)
@@ -174,7 +179,7 @@ def _open_command(root: Path, role: Role, roles: Mapping[str, Role], opened: Map
 
 def _command(message: Mapping[str, Any]) -> Command:
     sources = tuple(Path(source) for source in message["sources"])
-    return Command(tuple(message["command"]), Path(message["folder"]), sources, tuple(message["reads"]))
+    return Command(tuple(message["command"]), sources, message["reads"], Path(message["folder"]))
 
 
 def open_bound(message: Mapping[str, Any] | None) -> Artifact | None:
@@ -198,25 +203,26 @@ def _known_fingerprints(kept_at: str | None) -> dict[str, Fingerprint]:
     return {name: Fingerprint.from_json(one) for name, one in kept.items()}
 
 
-def specimens_of(signature: CheckSignature, roles: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str, Artifact | None]:
+def specimens_of(
+    signature: CheckSignature, roles: Mapping[str, str], parameters: Mapping[str, Any]
+) -> dict[str, Artifact | None]:
     """The built-in specimens a check is judged on: parameter -> artifact, None for an optional role that is not used.
 
     Where there are several of a kind, the one named like the contract's role is taken, else like the parameter. A
     command specimen refuses with the falsifier's id that the check expects on stderr, or accepts.
     """
-    from falsifiable.samples import VARIANTS, specimen
+    from falsifiable.samples import specimen
 
+    kept_in = cache_folder() / "specimens"
     chosen: dict[str, Artifact | None] = {}
     for parameter, kind in signature.roles.items():
         if parameter in signature.optional_roles and parameter not in roles:
             chosen[parameter] = None
-            continue
-        names = [roles.get(parameter, ""), parameter]
-        variant = next((name for name in names if name in VARIANTS[kind]), "")
-        if kind == "command":
+        elif kind == "command":
             expected = [text for text in parameters.get("stderr_contains", ()) if text.startswith("FALSIFY-")]
-            variant = expected[0] if expected else "accepts"
-        chosen[parameter] = specimen(kind, variant)
+            chosen[parameter] = specimen(kind, *expected, "accepts", cache=kept_in)
+        else:
+            chosen[parameter] = specimen(kind, roles.get(parameter, ""), parameter, cache=kept_in)
     return chosen
 
 

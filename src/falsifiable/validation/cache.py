@@ -50,7 +50,7 @@ class Cache:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
                 json.dump(entry, file)
-            os.replace(file.name, path)
+            Path(file.name).replace(path)
         except OSError:
             return
 

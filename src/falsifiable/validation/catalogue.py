@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import REGISTRY, SEMANTICS, Falsifier
@@ -45,7 +46,7 @@ def load_catalogue(cache: Cache | None = None) -> Catalogue:
     for plugin in sorted({point.value for point in entry_points(group=GROUP)}):
         files = _plugin_files(plugin)
         key = key_of({"semantics": SEMANTICS, "python": sys.version, "files": _identities(files)})
-        known = cache.get("checks", key)
+        known: dict[str, Any] | None = cache.get("checks", key)
         if known is None:
             known = _read_plugin(plugin, files)
             if "failed" not in known:
@@ -83,7 +84,7 @@ def _identities(files: Mapping[str, Path]) -> list[tuple[str, str, int, int]]:
     return [(name, str(path), path.stat().st_size, path.stat().st_mtime_ns) for name, path in sorted(files.items())]
 
 
-def _read_plugin(plugin: str, files: Mapping[str, Path]) -> dict[str, object]:
+def _read_plugin(plugin: str, files: Mapping[str, Path]) -> dict[str, Any]:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "falsifiable.validation.catalogue", plugin],

@@ -1,7 +1,7 @@
 """What the files and the run record show of a contract's ``discharge`` conditions.
 
-A device, a step count or a size may be read from the record or the file. A metric must be measured by a falsifier of the
-same contract on these very bytes; one that only stands in the record is an observation that cannot discharge.
+A device, a step count or a size may be read from the record or the file. A metric must be measured by a falsifier of
+the same contract on these very bytes; one that only stands in the record is an observation that cannot discharge.
 """
 
 from __future__ import annotations

@@ -129,7 +129,11 @@ def _judge_all(
 
 
 def _on_specimens(
-    planned: Sequence[Planned], judgements: Mapping[str, Judgement], options: Options, cache: Cache, tell: events.Listener
+    planned: Sequence[Planned],
+    judgements: Mapping[str, Judgement],
+    options: Options,
+    cache: Cache,
+    tell: events.Listener,
 ) -> Iterator[Judgement]:
     waiting = []
     for one in planned:
@@ -169,7 +173,9 @@ def _unjudged(one: Planned) -> Judgement:
         falsifier=one.declaration.id,
         check=one.declaration.check,
         claim=one.declaration.claim,
-        verdict=Verdict.inconclusive(one.obstacle or "it has not been judged on these bytes yet; run contract validate"),
+        verdict=Verdict.inconclusive(
+            one.obstacle or "it has not been judged on these bytes yet; run contract validate"
+        ),
         cause=one.cause,
         artifacts=tuple(opened.bound for opened in one.artifacts.values() if opened.digest),
         parameters=dict(one.declaration.parameters),
@@ -250,7 +256,9 @@ def _unsound(contract: Contract, opened: Mapping[str, Opened], judgements: Seque
 
     A contract that declares the check on that role has its own judgement already.
     """
-    declared = {one.role for judgement in judgements if judgement.check == "artifact.sound" for one in judgement.artifacts}
+    declared = {
+        one.role for judgement in judgements if judgement.check == "artifact.sound" for one in judgement.artifacts
+    }
     return [
         Judgement(
             contract=contract.contract,

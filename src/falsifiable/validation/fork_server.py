@@ -36,11 +36,11 @@ def serve(control: socket.socket, modules: list[str]) -> None:
     running: dict[int, str] = {}
     try:
         while True:
-            readable, _, _ = select.select([control, waker], [], [])
+            readable, _, _ = select.select([control.fileno(), waker], [], [])
             if waker in readable:
                 os.read(waker, 4096)
                 _report_ended(control, running)
-            if control in readable:
+            if control.fileno() in readable:
                 received, descriptors, _, _ = socket.recv_fds(control, MAX_JOB_BYTES, 1)
                 if not received:
                     return

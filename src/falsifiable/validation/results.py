@@ -53,8 +53,8 @@ class Observation:
     """One condition of a contract's ``discharge`` block and what was seen.
 
     ``source`` says where the number is from: ``file`` (the artifact itself), ``record`` (the run record; enough for a
-    device or a step count), ``measured`` (a falsifier of this contract measured it on these bytes), ``stated`` (a metric
-    that only stands in the record, which cannot discharge), or ``absent``.
+    device or a step count), ``measured`` (a falsifier of this contract measured it on these bytes), ``stated`` (a
+    metric that only stands in the record, which cannot discharge), or ``absent``.
     """
 
     role: str
@@ -69,8 +69,8 @@ class Observation:
 class Judgement:
     """One falsifier of one contract: what it said of the bound artifacts, of the specimens, and of its counterexamples.
 
-    ``verdict`` is about what is bound (inconclusive with the reason where a role is not); ``on_specimen`` is None unless
-    the falsifier was also judged on the built-in specimens, which it is whenever nothing real could be judged.
+    ``verdict`` is about what is bound (inconclusive with the reason where a role is not); ``on_specimen`` is None
+    unless the falsifier was also judged on the built-in specimens, which it is whenever nothing real could be judged.
     ``claim_digest`` covers claim, check, parameters and ceiling as the contract states them; ``source_digest`` the
     falsifier's code.
     """

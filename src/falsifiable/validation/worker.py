@@ -28,7 +28,8 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
     """Run one job and write its reports as JSON lines to the descriptor ``results``.
 
     Reports are ``{"verdict": ..., "cause": ...}``, then one ``{"challenge": ...}`` per counterexample, then
-    ``{"done": true}``. A job that asks for fingerprints reports ``{"fingerprints": ...}`` instead. A failure inside the falsifier is a report too, never an exception.
+    ``{"done": true}``. A job that asks for fingerprints reports ``{"fingerprints": ...}`` instead. A failure inside the
+    falsifier is a report too, never an exception.
     """
     _limit_memory(job["memory_bytes"])
     with os.fdopen(results, "w", encoding="utf-8") as pipe:
@@ -119,10 +120,12 @@ def _crash(error: Exception, job: Mapping[str, Any]) -> dict[str, Any]:
         reason = f"it needed more than its memory limit of {limit} MiB; raise it with --memory-limit"
         return {"verdict": Verdict.inconclusive(reason).to_json(), "cause": "memory"}
     if isinstance(error, ModuleNotFoundError):
-        reason = f"the module {error.name} is not installed; install it, for instance with pip install 'falsifiable[torch,gguf]'"
+        reason = f"the module {error.name} is not installed; install it: pip install 'falsifiable[torch,gguf]'"
         return {"verdict": Verdict.inconclusive(reason).to_json(), "cause": "library"}
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    said = f"it crashed: {type(error).__name__}: {error} (at {Path(frame.filename).name}:{frame.lineno} in {frame.name})"
+    said = (
+        f"it crashed: {type(error).__name__}: {error} (at {Path(frame.filename).name}:{frame.lineno} in {frame.name})"
+    )
     if job.get("debug"):
         traceback.print_exception(error)
     return {"verdict": Verdict.inconclusive(said).to_json(), "cause": "crashed"}

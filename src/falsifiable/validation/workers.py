@@ -197,10 +197,10 @@ def _read_control(server: _Server, selector: selectors.BaseSelector) -> None:
     message = json.loads(received)
     if "failed" in message:
         server.failed = message["failed"]
-    elif "started" in message and (running := server.running.get(message["started"])):
-        running.pid, running.began = message["pid"], time.monotonic()
-    elif "ended" in message and (running := server.running.get(message["ended"])):
-        running.ended = message["status"]
+    elif "started" in message and (begun := server.running.get(message["started"])):
+        begun.pid, begun.began = message["pid"], time.monotonic()
+    elif "ended" in message and (over := server.running.get(message["ended"])):
+        over.ended = message["status"]
 
 
 def _is_over(running: _Running) -> bool:
@@ -222,7 +222,10 @@ def _outcome(running: _Running) -> Outcome:
     cause: Cause = ""
     said = ""
     if running.timed_out:
-        cause, said = "time", f"it was stopped after its time limit of {running.job.seconds:g} seconds; raise it with --time-limit"
+        cause, said = (
+            "time",
+            f"it was stopped after its time limit of {running.job.seconds:g} seconds; raise it with --time-limit",
+        )
     elif running.pid is None:
         cause, said = "crashed", running.server.failed or "its worker process could not be started"
     elif not done:

@@ -148,7 +148,8 @@ CONTRACT_RULES = (
     Rule(
         "CONTRACT-ROLE-UNUSED",
         "a role that nothing reads",
-        "No falsifier and no discharge condition speaks about this artifact.",
+        "No falsifier and no discharge condition speaks about this artifact. (Where a contract declares a command, any "
+        "role may be one of the command's arguments, so that nothing is said there.)",
         "artifacts:\n  export: {kind: model}\n  spare: {kind: model}",
         "artifacts:\n  export: {kind: model}",
         "Remove it, or write the claim that was meant.",

@@ -1,0 +1,1 @@
+"""Reports: everything that turns results and standings into something a person or another program reads."""
