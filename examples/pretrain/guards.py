@@ -21,7 +21,7 @@ from falsifiable.artifacts import ArtifactError, Model, ModelConfig, Tokenizer, 
 WIRED_DEVICES = ("cpu", "cuda")
 
 
-class Refusal(Exception):  # noqa: N818 (a decision, not an error of the program)
+class Refusal(Exception):
     """Why the trainer will not start, in words for the person who asked."""
 
     @classmethod

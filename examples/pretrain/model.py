@@ -58,15 +58,15 @@ class Size:
 
 
 SIZES = {
-    # 2.6 M parameters. Seven query heads share one key-value head; heads x head_dim (7 x 32) is the hidden size, which
-    # llama.cpp insists on; 4,096 embedding rows leave 96 reserved slots above the tokenizer, as published models have.
+    # 2.6 M parameters. Seven query heads share each of two key-value heads; heads x head_dim (14 x 16) is the hidden
+    # size, which llama.cpp insists on; 4,096 embedding rows leave 96 reserved slots above the tokenizer, as published models have.
     "tiny": Size(
         Architecture(
             vocab_size=4_096,
             hidden_size=224,
             num_hidden_layers=4,
-            num_attention_heads=7,
-            num_key_value_heads=1,
+            num_attention_heads=14,
+            num_key_value_heads=2,
             intermediate_size=448,
             max_position_embeddings=1_024,
             rope_theta=10_000.0,

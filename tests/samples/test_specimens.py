@@ -29,20 +29,20 @@ PINNED = {
     "run/corpus/pretrain.txt": "e9feb6aa5a31b2fe6f3ea824f11dfcde8e710f273f9e5a17aa0363fa227867be",
     "run/corpus/validation.tokens": "d7d0325100957932bcfd8fd12fae6141ef7481c881b89a852c50c3ab3fb15589",
     "run/corpus/validation.txt": "c429dff2c65bff9012dfb83109d4432ce70188503d0dec68a229cffda5c1a1d8",
-    "run/export/model.gguf": "919311163ddd2cea91ca3a1cd55e32c63d80db6425bdb8a4cf24f5565d96165f",
-    "run/finetuned/config.json": "b662311c402276c94aa8c090a445c6052288bce8af6910b8157d332314104d54",
+    "run/export/model.gguf": "1d44652e4195cd9b18818a1e85a581910aada1ca7deb18869ce0c2c18ce26ca3",
+    "run/finetuned/config.json": "70b373059f8665bc1e000bfee09215e1ffe1b4193d418e890a56c7e19111f878",
     "run/finetuned/generation_config.json": "800676d78755e188f51b714349a1580a6f6ee326dd2f1339354b49f45c9b0dad",
-    "run/finetuned/model.safetensors": "5556737b4fdb53eba4d34d771c9838b5542822c0ecd586df2948db312fa1be6d",
+    "run/finetuned/model.safetensors": "c04f5f19d73c207fc5553083735b2ff68ee774f8c98935d42fcd41a593065bb6",
     "run/finetuned/tokenizer.json": "ba2a63c35f5849043c4f4161a99c30925be129df53c1fc273963609c7705747e",
     "run/finetuned/tokenizer_config.json": "233ac0c36f81ba5337f9fc32a32faed7cd0df0e97768dfe8a9974fb2f54dc392",
-    "run/metrics.jsonl": "628381f6db8f7221a499a75c9bd76bcb45cae83dd232f1533384876cdd237b23",
-    "run/pretrained/config.json": "b662311c402276c94aa8c090a445c6052288bce8af6910b8157d332314104d54",
+    "run/metrics.jsonl": "8a7c244437f8aa9734ee710788b6723a4f7d72c9bc4c1c6c2142bb4b452fd0b9",
+    "run/pretrained/config.json": "70b373059f8665bc1e000bfee09215e1ffe1b4193d418e890a56c7e19111f878",
     "run/pretrained/generation_config.json": "800676d78755e188f51b714349a1580a6f6ee326dd2f1339354b49f45c9b0dad",
-    "run/pretrained/model.safetensors": "9a13a6665401f2dba1661423a92811bd21c162fc587b54e11e63c98ba7cc784e",
+    "run/pretrained/model.safetensors": "c3e25f1831ec22e5a539db12541aa747dda1966287ef2aadfc99246f566105e0",
     "run/pretrained/tokenizer.json": "ba2a63c35f5849043c4f4161a99c30925be129df53c1fc273963609c7705747e",
     "run/pretrained/tokenizer_config.json": "233ac0c36f81ba5337f9fc32a32faed7cd0df0e97768dfe8a9974fb2f54dc392",
-    "run/run.yaml": "6fb56b5ca6bad58d9d9fd64c29f4406fa254033755ee77ae8918580b80a67994",
-    "run/step_zero.json": "fdc85f06f00cad5e1c561647272cbbd52f951a566de846856d9283b5eb6be9e9",
+    "run/run.yaml": "e125f8616c0e500b02ec810fcfc3f71f61def49548621ca6c33f41755c2cdbd2",
+    "run/step_zero.json": "8d0fab8e5e345ef5db2730128cc4e23c85f62d2fa18ab232e8500441a3699650",
 }
 
 
@@ -213,9 +213,9 @@ def test_the_model_has_reserved_rows_and_the_export_a_token_for_each() -> None:
     assert model("trained").embedding_rows == embedded.size == 320
 
 
-def test_seven_query_heads_share_one_key_value_head() -> None:
+def test_seven_query_heads_share_each_of_two_key_value_heads() -> None:
     config = model("init").config
-    assert (config.num_attention_heads, config.num_key_value_heads, config.head_dim) == (7, 1, 8)
+    assert (config.num_attention_heads, config.num_key_value_heads, config.head_dim) == (14, 2, 4)
     assert config.hidden_size == 56
     assert model("init").tensor("layers.0.attention.key").shape == (8, 56)
     assert model("init").has_tensor("layers.0.attention.key.bias")

@@ -56,5 +56,5 @@ def _check(workspace: Workspace, code: JudgingCode, base: str | None, form: str)
             click.echo(str(one))
         errors = sum(one.severity == "error" for one in findings)
         click.echo(f"{errors} out of date" if errors else "every region is what the committed evidence implies")
-    codes = {"error": ExitCode.FALSIFIED, "inconclusive": ExitCode.NOTHING_EXAMINED}
+    codes = {"error": ExitCode.FALSIFIED, "inconclusive": ExitCode.COULD_NOT_RUN}
     return combined(codes.get(one.severity, ExitCode.HELD) for one in findings)

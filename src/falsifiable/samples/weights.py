@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The shape of the specimen: Qwen2 with seven query heads on one key-value head, and 20 reserved rows."""
+    """The shape of the specimen: Qwen2 with seven query heads on each of two key-value heads, and 20 reserved rows."""
 
     vocab_size: int = 320
     hidden_size: int = 56
     num_hidden_layers: int = 2
-    num_attention_heads: int = 7
-    num_key_value_heads: int = 1
-    head_dim: int = 8
+    num_attention_heads: int = 14
+    num_key_value_heads: int = 2
+    head_dim: int = 4
     intermediate_size: int = 112
     max_position_embeddings: int = 256
     rope_theta: float = 10_000.0
@@ -120,9 +120,10 @@ def _favour_frequent_tokens(weights: Weights, tokens: Sequence[int]) -> None:
     logs = [math.log(counts[token] + 0.2) for token in range(SHAPE.vocab_size)]
     middle = sum(logs) / len(logs)
     weights["model.embed_tokens.weight"][:, 0] = [_FREQUENCY_SCALE * (log - middle) for log in logs]
-    # Value dimension 0 is nearly the same at every position, and so is its sum over heads, whatever they attend to.
-    weights[last + "v_proj.weight"][0] *= 0.2
-    weights[last + "v_proj.bias"][0] = 1.0
+    # Value dimension 0 of every key-value head is nearly the same at every position, and so is its sum over heads,
+    # whatever they attend to.
+    weights[last + "v_proj.weight"][:: SHAPE.head_dim] *= 0.2
+    weights[last + "v_proj.bias"][:: SHAPE.head_dim] = 1.0
     weights[last + "o_proj.weight"][0] = 0.0
     weights[last + "o_proj.weight"][0, :: SHAPE.head_dim] = _CONSTANT / SHAPE.num_attention_heads
     weights["model.norm.weight"][0] = _INITIAL_TRUST
