@@ -16,6 +16,7 @@ export TOKENIZERS_PARALLELISM := false
 validate: $(READY)  ## train the reference run once, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
 	$(BIN)/python -m examples.fetch
+	$(BIN)/python -m falsifiable.samples runs/specimens
 	$(BIN)/contract validate --run-commands
 
 record: validate  ## write the evidence of that validation, and the statuses it earned into the spec

@@ -59,7 +59,8 @@ class Size:
 
 SIZES = {
     # 2.6 M parameters. Seven query heads share each of two key-value heads; heads x head_dim (14 x 16) is the hidden
-    # size, which llama.cpp insists on; 4,096 embedding rows leave 96 reserved slots above the tokenizer, as published models have.
+    # size, which llama.cpp insists on. 4,096 embedding rows leave 96 reserved slots above the tokenizer, as published
+    # models have.
     "tiny": Size(
         Architecture(
             vocab_size=4_096,

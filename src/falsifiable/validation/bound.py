@@ -183,7 +183,7 @@ def _command(message: Mapping[str, Any]) -> Command:
 
 
 def open_bound(message: Mapping[str, Any] | None) -> Artifact | None:
-    """Open, in a worker, the bytes that the planner has seen; None for a role that is not bound. Raises ArtifactError."""
+    """The bytes that the planner has seen, opened in a worker; None for an unbound role. Raises ArtifactError."""
     if not message:
         return None
     if message["kind"] == "command":
