@@ -45,8 +45,9 @@ def likely_cause(stored: Array, original: Array) -> str:
     """In words, how ``stored`` may have come out of ``original`` (two arrays of the same shape that differ)."""
     import numpy as np
 
-    if not np.isfinite(stored).all():
-        return f"{int((~np.isfinite(stored)).sum())} values are not finite: overflow, or damage after training"
+    for whose, values in (("stored", stored), ("original", original)):
+        if lost := int((~np.isfinite(values)).sum()):
+            return f"{lost} of the {whose} values are not finite: overflow, or damage after training"
     if stored.ndim == 2 and _same_rows(stored, original):
         return "it holds the same rows in another order: heads or rows were permuted for another rotary layout"
     if stored.ndim == 2 and stored.shape[0] == stored.shape[1] and cosine(stored.T, original) > 0.99:

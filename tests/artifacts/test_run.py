@@ -57,7 +57,7 @@ def test_a_run_is_opened_by_its_folder_or_by_its_record(recorded: Path) -> None:
 
 def test_fields_are_read_by_dotted_name_and_missing_is_none(run: Run) -> None:
     assert run.field("device.actual") == "cpu"
-    assert run.field("architecture.num_key_value_heads") == 1
+    assert run.field("architecture.num_key_value_heads") == 2
     assert run.field("device.wished") is None
     assert run.field("run_id.inner") is None
     assert run.commit is not None

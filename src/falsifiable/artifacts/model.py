@@ -127,7 +127,7 @@ class Model:
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
-        """The tokenizer embedded in a GGUF file, or ``tokenizer.json`` in the folder; None if there is none."""
+        """The tokenizer embedded in a GGUF file, or that of the folder, special ids included; None if there is none."""
         if not isinstance(self._tokenizer, _EmbeddedTokenizer):
             return self._tokenizer
         from falsifiable.artifacts.tokenizer import open_tokenizer, tokenizer_from_gguf
@@ -135,7 +135,7 @@ class Model:
         if self.format == "gguf":
             return tokenizer_from_gguf(self.metadata, self.path)
         names = {source.relative for source in self._contents.sources}
-        return open_tokenizer(self.path / "tokenizer.json") if "tokenizer.json" in names else None
+        return open_tokenizer(self.path) if "tokenizer.json" in names else None
 
     # Identity
 
