@@ -8,6 +8,8 @@ from typing import Any, Literal
 from falsifiable import Model, NotApplicable, Run, Verdict, falsifier
 from falsifiers.inventory import Shapes, expected_tensors, head_size, parameters_in
 
+# Families of which llama.cpp expects a query projection of hidden size x hidden size.
+_QUERIES_AS_WIDE_AS_HIDDEN = ("qwen2",)
 # Tensors that only encoders have: two token types, a pooler, a head that fills in masked words.
 _ENCODER_TENSORS = ("token_type_embeddings", "token_types.weight", "pooler.dense", "cls.predictions", "lm_head.dense")
 
@@ -190,8 +192,9 @@ def heads_consistent(model: Model, *, projection: Literal["hidden", "any"] = "hi
     """Heads divide as grouped-query attention needs: query heads by key-value heads, and the hidden size by heads.
 
     Args:
-        projection: ``hidden`` demands heads x head_dim = hidden_size. Such a model trains and exports without complaint
-            and llama.cpp refuses it: it takes the shape of a Qwen2 query projection from the hidden size.
+        projection: ``hidden`` demands heads x head_dim = hidden_size of a Qwen2 model. One that breaks this trains and
+            exports without complaint, and llama.cpp refuses it: there it takes the width of the queries from the
+            hidden size. Other families state the size of a head and may choose it.
     """
     config = model.config
     heads, shared, hidden = config.num_attention_heads, config.num_key_value_heads, config.hidden_size
@@ -206,7 +209,7 @@ def heads_consistent(model: Model, *, projection: Literal["hidden", "any"] = "hi
         found = f"{heads} query heads cannot be shared evenly by {shared} key-value heads"
     elif not size.is_integer():
         found = f"hidden_size {hidden} is no multiple of {heads} heads; one of the two was edited"
-    elif projection == "hidden" and heads * size != hidden:
+    elif projection == "hidden" and model.architecture.family in _QUERIES_AS_WIDE_AS_HIDDEN and heads * size != hidden:
         found = (
             f"{heads} heads x head_dim {size:g} = {heads * size:g}, not hidden_size {hidden}; llama.cpp refuses this"
         )

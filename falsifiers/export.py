@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@falsifier("export.agrees-with-checkpoint", needs="tensors")
+@falsifier("export.agrees-with-checkpoint", needs="tensors", imports=("numpy",))
 def agrees_with_checkpoint(
     export: Model, checkpoint: Model, *, quantised: Criterion = Criterion(at_least=0.99)
 ) -> Verdict:

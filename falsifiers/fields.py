@@ -100,7 +100,7 @@ def missing(criterion: Criterion) -> str | int | float:
     raise NotApplicable(f"every value tried is {criterion}")
 
 
-@falsifier("metric")
+@falsifier("metric", level="integration")
 def metric(run: Run, *, series: str, criterion: Criterion, at: str = "final", phase: str = "") -> Verdict:
     """A recorded series meets a criterion: its last value, its lowest, every one, or that of one step.
 

@@ -166,7 +166,7 @@ def shared_tensors(init: Model, trained: Model) -> list[str]:
     return [name for name in init.canonical_names if trained.has_tensor(name)]
 
 
-@falsifier("initialization.every-tensor-moved", needs="fingerprints")
+@falsifier("initialization.every-tensor-moved", needs="fingerprints", imports=("numpy",))
 def every_tensor_moved(init: Model, trained: Model) -> Verdict:
     """After training, every tensor differs from the init checkpoint: none was frozen, and something was trained."""
     names = shared_tensors(init, trained)
@@ -203,7 +203,7 @@ def nothing_trained(init: Model, _trained: Model) -> tuple[Model, Model]:
     return init, init
 
 
-@falsifier("initialization.stayed-close", needs="tensors")
+@falsifier("initialization.stayed-close", needs="tensors", imports=("numpy",))
 def stayed_close(init: Model, trained: Model, *, cosine: Criterion = Criterion(at_least=0.5)) -> Verdict:
     """Every matrix of the trained model still points where it pointed in the init checkpoint; asks the files alone.
 
@@ -257,7 +257,7 @@ def _random_alike(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return alike
 
 
-@falsifier("initialization.from-scratch-baseline")
+@falsifier("initialization.from-scratch-baseline", level="integration")
 def from_scratch_baseline(run: Run, *, within: float = 1.0, phase: str = "pretrain") -> Verdict:
     """Without an init checkpoint, training begins at chance: the first recorded loss is about ln(vocabulary).
 

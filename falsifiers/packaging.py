@@ -27,6 +27,11 @@ GGUF_KEYS = {
     "rope_theta": "rope.freq_base",
     "rms_norm_eps": "attention.layer_norm_rms_epsilon",
 }
+# Families with rotary positions, RMS norms and grouped queries: those of which a client reads every size below.
+_STATING_ALL = (
+    *FAMILIES, "mixtral", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "phi3", "granite",
+    "smollm3", "arcee", "seed_oss",
+)  # fmt: skip
 _PLACEHOLDERS = frozenset(
     {"unknown", "proprietary", "tbd", "todo", "none", "other", "n/a", "na", "(missing)", "null", "?"}
 )
@@ -80,6 +85,10 @@ def metadata_complete(model: Model) -> Verdict:
     heads, and without the rotary base 10,000, in silence.
     """
     prefix = model.architecture.stored
+    if model.architecture.family not in _STATING_ALL:
+        return Verdict.inconclusive(
+            f"{model.path}: which sizes a model of architecture {prefix} must state is not known here"
+        )
     if model.format == "gguf" and (prefix is None or prefix != model.architecture.gguf):
         return Verdict.inconclusive(
             f"general.architecture is {prefix!r}, which no client knows, so which keys it reads is open"

@@ -123,7 +123,7 @@ def other_weights(run: Run, model: Model, corpus: Corpus) -> tuple[Run, Model, C
     return run, model.with_tensor("final_norm", lambda values: values * 1.5), corpus
 
 
-@falsifier("run.loss-falls")
+@falsifier("run.loss-falls", level="integration")
 def loss_falls(run: Run, *, by: float = 0.0) -> Verdict:
     """Training learnt: fine-tuned validation loss < that of the checkpoint it began from < ln(vocabulary).
 
@@ -199,7 +199,7 @@ def _init_substitution(run: Run, requested: str, actual: str) -> str:
     loaded, named = run.field("init.sha256"), run.artifacts.get("init")
     asked = run.field("inputs.checkpoints.init")
     if not isinstance(loaded, str) or named is None or named.sha256 != loaded:
-        return f"loaded sha256 {loaded}, the artifact init is {named.sha256 if named else 'absent'}"
+        return f"loaded sha256 {str(loaded)[:12]}, the artifact init has {named.sha256[:12] if named else 'none'}"
     if isinstance(asked, str) and asked != loaded:
         return f"the checkpoint asked for has sha256 {asked[:12]}, the one loaded {loaded[:12]}"
     if asked is None and PurePath(requested).name != PurePath(actual).name:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -15,6 +16,7 @@ import pytest
 
 import falsifiers
 from falsifiable import NotApplicable
+from falsifiable.artifacts import ArtifactError
 from falsifiable.contracts import read_contract
 from falsifiable.contracts.model import FalsifierDeclaration
 from falsifiable.contracts.parameters import typed_parameters
@@ -91,6 +93,51 @@ def test_every_counterexample_is_refuted_in_words(claim: Claim):
         assert len(verdict.found) > 20
         refuted += 1
     assert refuted > 0
+
+
+STARVED = {
+    "no embedding": lambda model: model.without_tensor("token_embedding"),
+    "no tokenizer": lambda model: model.with_tokenizer(None),
+    "no configuration": lambda model: _without_metadata(model, keep=("general.architecture", "architectures")),
+    "nothing said": lambda model: _without_metadata(model, keep=()),
+    "another family": lambda model: model.with_architecture("mamba" if model.format == "gguf" else "MambaForCausalLM"),
+    "no tensors": lambda model: _without_tensors(model),
+    "no metrics": lambda run: run.with_field("metrics", {}),
+    "no artifacts": lambda run: run.with_field("artifacts", {}),
+    "no architecture": lambda run: run.with_field("architecture", {}),
+    "no steps": lambda run: run.with_field("steps", {}),
+    "no log": lambda run: replace(run, rows=()),
+    "no state at step 0": lambda run: replace(run, state_at_step_zero=None),
+    "no losses": lambda run: replace(run, rows=tuple({"phase": row["phase"], "step": row["step"]} for row in run.rows)),
+    "no rule": lambda corpus: replace(corpus, evaluation=None),
+    "no tokens": lambda tokenizer: tokenizer.without_tokens(),
+}
+STARVED_KINDS = {**dict.fromkeys(list(STARVED)[:6], "model"), **dict.fromkeys(list(STARVED)[6:13], "run"),
+                 "no rule": "corpus", "no tokens": "tokenizer"}  # fmt: skip
+
+
+def _without_metadata(model: Any, keep: tuple[str, ...]) -> Any:
+    for key in [key for key in model.metadata if key not in keep]:
+        model = model.without_metadata(key)
+    return model
+
+
+def _without_tensors(model: Any) -> Any:
+    for name in list(model.tensors):
+        model = model.without_tensor(name)
+    return model
+
+
+@pytest.mark.parametrize("claim", shipped_claims())
+def test_what_is_missing_is_a_verdict_and_never_a_crash(claim: Claim):
+    for name, kind in STARVED_KINDS.items():
+        for role, one in claim.specimens.items():
+            if one is None or claim.check.declared.roles[role] != kind:
+                continue
+            starved = {**claim.specimens, role: STARVED[name](one)}
+            with contextlib.suppress(ArtifactError):  # a finding about the file, which the engine reports as such
+                verdict = claim.check(*starved.values(), **claim.parameters)
+                assert verdict.outcome == "held" or verdict.found, f"{claim.declaration.id} with {name}"
 
 
 def test_every_check_is_used_by_a_contract():

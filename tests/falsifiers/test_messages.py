@@ -9,6 +9,7 @@ import pytest
 
 from falsifiable import Criterion
 from falsifiers.architecture import heads_consistent, is_decoder
+from falsifiers.artifact import sound
 from falsifiers.export import agrees_with_checkpoint
 from falsifiers.fields import command, field, metric
 from falsifiers.initialization import (
@@ -273,7 +274,7 @@ def test_a_device_that_was_replaced(specimens):
 def test_a_checkpoint_that_was_replaced(specimens):
     run = specimens["run"].with_field("init.sha256", "0" * 64)
 
-    assert "loaded sha256 000000000000, the artifact init is " in as_requested(run).found
+    assert "loaded sha256 000000000000, the artifact init has " in as_requested(run).found
 
 
 def test_a_checkpoint_named_by_a_path_elsewhere_is_known_by_its_digest(specimens):
@@ -300,7 +301,7 @@ def test_an_encoder_is_told_from_its_tensors_too(specimens):
 def test_heads_that_do_not_fill_the_hidden_size(specimens):
     trained = specimens["trained"].with_config(head_dim=16)
 
-    assert "7 heads x head_dim 16 = 112, not hidden_size 56" in heads_consistent(trained).found
+    assert "heads x head_dim 16 = 224, not hidden_size 56; llama.cpp refuses this" in heads_consistent(trained).found
     assert heads_consistent(trained, projection="any").outcome == "held"
 
 
@@ -364,3 +365,27 @@ def test_a_command_that_never_ends_says_nothing(tmp_path):
 
     assert verdict.outcome == "inconclusive"
     assert "ended after 0.2 s" in verdict.found
+
+
+def test_which_sizes_another_family_must_state_is_open(specimens):
+    assert metadata_complete(specimens["trained"].with_architecture("GPT2LMHeadModel")).outcome == "inconclusive"
+
+
+def test_what_the_header_says_of_a_tensor_must_be_possible(specimens):
+    trained = specimens["trained"]
+    name, info = next(iter(trained.tensors.items()))
+
+    def said(**changes: Any) -> str:
+        return sound(replace(trained, tensors={**trained.tensors, name: replace(info, **changes)})).found
+
+    assert "header contradicts itself" in said(nbytes=info.nbytes - 4)
+    assert "the file was cut off" in said(offset=10**9)
+    assert sound(replace(trained, tensors={})).outcome == "inconclusive"
+
+
+def test_a_tensor_inside_another_is_not_sound(specimens):
+    trained = specimens["trained"]
+    first, second = sorted(trained.tensors.values(), key=lambda one: one.offset)[:2]
+    overlapping = {**trained.tensors, second.name: replace(second, offset=first.offset)}
+
+    assert "inside tensor" in sound(replace(trained, tensors=overlapping)).found

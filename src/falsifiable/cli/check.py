@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.common import debug_option, exit_code, print_json
 from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.contracts import Contract, Workspace
+from falsifiable.validation.catalogue import Catalogue
+from falsifiable.validation.results import ContractResult
 
 CONSUMERS = {"llama.cpp": "llama-cpp-loads", "transformers": "transformers-loads"}
 """Who must be able to load a model, and the shipped contract that says what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: these contracts of this model or run. ``asked_by`` maps a contract to who needs it to hold."""
+
+    path: Path
+    contracts: tuple[Contract, ...]
+    asked_by: Mapping[str, str]
+    is_run: bool = False
 
 
 @click.command()
@@ -22,61 +37,164 @@ CONSUMERS = {"llama.cpp": "llama-cpp-loads", "transformers": "transformers-loads
     "--for",
     "consumers",
     metavar="CONSUMER[,...]",
-    help=f"Who must be able to load it: {', '.join(CONSUMERS)}. By default whoever reads this format.",
+    help=f"Who must be able to load the model: {', '.join(CONSUMERS)}. By default whoever reads this format.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For whom to print."
+)
 @debug_option
 def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: bool) -> int:
     """Check a model file, a Hugging Face folder or a run folder for the programs that must load it.
 
     No YAML is needed: what PATH is, is read from the file, and the contracts shipped with this package say what each
-    consumer needs.
+    consumer needs. Of a run folder everything is checked that its run.yaml names.
 
     \b
     Examples:
         contract check model.gguf
         contract check checkpoint/ --for transformers
         contract check runs/reference
+
+    \b
+    Exit codes: 0 nothing was found against it, 1 something is falsified, 2 PATH holds nothing that can be read.
     """
-    from falsifiable.artifacts import detect_kind
-    from falsifiable.contracts import load_workspace, shipped_contracts
     from falsifiable.report.console import print_results
     from falsifiable.report.progress import progress
     from falsifiable.validation import Options, validate_workspace
     from falsifiable.validation.catalogue import load_catalogue
 
-    kind = detect_kind(path)
-    if kind not in ("model", "run"):
-        raise Failure(
-            f"{path} is no model and no run folder but a {kind}; see contract inspect {path}", ExitCode.COULD_NOT_RUN
-        )
     catalogue = load_catalogue()
-    workspace = load_workspace(path.parent, catalogue.signatures, contracts_folder=shipped_contracts())
-    by_name = {one.contract: one for one in workspace.contracts}
-    if kind == "run":
-        contracts = [one for one in workspace.contracts if any(role.kind == "run" for role in one.artifacts.values())]
-        run, artifacts = path, {}
-    else:
-        contracts = [by_name[CONSUMERS[name]] for name in _consumers(path, consumers)]
-        run, artifacts = None, {"model": path}
+    workspace = _shipped(catalogue)
+    question = _question(path, consumers, workspace)
     with progress() as listener:
         results = validate_workspace(
-            workspace, catalogue, contracts=contracts, run=run, artifacts=artifacts,
-            options=Options(debug=debug), listeners=[listener],
-        )  # fmt: skip
+            workspace,
+            catalogue,
+            contracts=question.contracts,
+            run=question.path if question.is_run else None,
+            artifacts={} if question.is_run else {"model": question.path},
+            options=Options(debug=debug),
+            listeners=[listener],
+        )
     if form == "json":
         print_json(results, sys.stdout)
     else:
         print_results(results, sys.stdout, verbose=verbose)
+        _print_answer(question, results, sys.stdout)
     return exit_code(results)
 
 
-def _consumers(path: Path, asked: str | None) -> Sequence[str]:
-    if asked is None:
-        return ["transformers"] if path.is_dir() or path.suffix == ".safetensors" else ["llama.cpp"]
-    names = [name.strip() for name in asked.split(",")]
-    unknown = [name for name in names if name not in CONSUMERS]
-    if unknown:
-        raise Failure(f"no consumer {', '.join(unknown)} is known; --for takes {', '.join(CONSUMERS)}")
-    return names
+def _shipped(catalogue: Catalogue) -> Workspace:
+    """The shipped contracts seen from this folder, with nothing bound: no artifacts.yaml has a say here."""
+    from falsifiable.contracts import load_workspace, shipped_contracts
+
+    folder = shipped_contracts()
+    workspace = load_workspace(folder, catalogue.signatures, contracts_folder=folder)
+    if workspace.errors:
+        why = "; ".join(f"plugin {name}: {said}" for name, said in catalogue.failed_plugins.items())
+        raise Failure(
+            f"the shipped contracts cannot be used: {why or workspace.errors[0]}; reinstall falsifiable",
+            ExitCode.COULD_NOT_RUN,
+        )
+    return replace(workspace, root=Path.cwd())
+
+
+def _question(path: Path, consumers: str | None, workspace: Workspace) -> Question:
+    from falsifiable.artifacts import detect_kind
+
+    asked = None if consumers is None else _consumers(consumers)
+    kind = detect_kind(path)
+    if kind == "run":
+        return _about_run(path, asked, workspace)
+    if kind == "model":
+        return _about_model(path, asked, workspace)
+    raise Failure(f"{path} is a {kind}, and check takes a model or a run folder. See contract inspect {path}")
+
+
+def _about_run(path: Path, asked: Sequence[str] | None, workspace: Workspace) -> Question:
+    """Every claim about what a run left behind; claims about the program that trained it are not asked of its files."""
+    if asked is not None:
+        raise Failure(f"--for says who must load a model, and {path} is a run folder; check one of its models instead")
+    _opened(path, "run")
+    about_runs = [one for one in workspace.contracts if any(role.kind == "run" for role in one.artifacts.values())]
+    contracts = []
+    for contract in about_runs:
+        kinds = {role: one.kind for role, one in contract.artifacts.items()}
+        kept = [one for one in contract.falsifiers if one.on and "command" not in map(kinds.get, one.on.values())]
+        contracts.append(replace(contract, falsifiers=tuple(kept)))
+    return Question(path, tuple(contracts), {one.contract: one.contract for one in contracts}, is_run=True)
+
+
+def _about_model(path: Path, asked: Sequence[str] | None, workspace: Workspace) -> Question:
+    path = _whole_model(path)
+    model_format = _opened(path, "model") or ("gguf" if path.suffix == ".gguf" else "safetensors")
+    consumers = asked or ["llama.cpp" if model_format == "gguf" else "transformers"]
+    by_name = {one.contract: one for one in workspace.contracts}
+    contracts = tuple(by_name[CONSUMERS[one]] for one in consumers)
+    return Question(path, contracts, {CONSUMERS[one]: one for one in consumers})
+
+
+def _whole_model(path: Path) -> Path:
+    """The checkpoint folder that a safetensors file belongs to: its other half, the configuration, lies beside it."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return path
+    if (path.parent / "config.json").is_file():
+        click.echo(f"note: {path} belongs to the checkpoint in {path.parent}, and that is checked", err=True)
+        return path.parent
+    click.echo(f"note: {path} stands alone; who loads it needs config.json in the same folder", err=True)
+    return path
+
+
+def _opened(path: Path, kind: str) -> str:
+    """The format of what is at ``path``; "" for one that breaks its own rules, which is for a check to say.
+
+    Raises Failure for bytes of no known format: nothing can be asked of them.
+    """
+    from falsifiable.artifacts import ArtifactError, open_model, open_run
+
+    try:
+        if kind == "run":
+            open_run(path)
+            return "run"
+        return open_model(path).format
+    except ArtifactError as error:
+        if error.kind == "unsound":
+            return ""
+        raise Failure(
+            f"{error}\nNothing was checked. PATH may be a .gguf file, a Hugging Face folder (config.json and "
+            "safetensors) or a run folder (run.yaml).",
+            ExitCode.COULD_NOT_RUN,
+        ) from error
+
+
+def _consumers(asked: str) -> Sequence[str]:
+    from difflib import get_close_matches
+
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    for name in names:
+        if name not in CONSUMERS:
+            near = get_close_matches(name.lower(), CONSUMERS, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise Failure(f"no consumer {name!r} is known; {hint}--for takes {', '.join(CONSUMERS)}")
+    if not names:
+        raise Failure(f"--for names nobody; it takes {', '.join(CONSUMERS)}")
+    return list(dict.fromkeys(names))
+
+
+def _print_answer(question: Question, results: Sequence[ContractResult], out: TextIO) -> None:
+    """One line per consumer: what the verdicts mean for whoever wants to use PATH."""
+    from falsifiable.report.text import clean
+
+    shown = clean(str(question.path))
+    for result in results:
+        outcomes = [judgement.verdict.outcome for judgement in result.judgements]
+        fell, open_ones = outcomes.count("falsified"), outcomes.count("inconclusive")
+        who, claims = question.asked_by[result.contract], len(outcomes)
+        if fell:
+            answer = f"NO, {fell} of {claims} claims about {shown} are falsified; see above"
+        elif open_ones:
+            answer = f"nothing found against {shown}, but {open_ones} of {claims} claims could not be judged; see above"
+        else:
+            answer = f"nothing found against {shown}, all {claims} claims held"
+        out.write(f"{who}: {answer}\n")

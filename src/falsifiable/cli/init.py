@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -15,6 +18,9 @@ from falsifiable.cli.exit_codes import ExitCode
 DEPTH = 4
 """How many folders deep ``init`` looks for models."""
 
+MENTIONED = 5
+"""How many of the models that were found beside the bound one are named."""
+
 CONTRACT = """\
 # yaml-language-server: $schema={schema}
 contract: {name}
@@ -24,6 +30,7 @@ title: What must be true of the model before anyone uses it
 artifacts:
   model: {{kind: model, description: the file or folder that is shipped}}
 
+# Each claim names a check that could refute it. `contract explain` lists the checks that are installed.
 falsifiers:
   - id: FALSIFY-{tag}-001
     claim: The file is whole and keeps the rules of its own format
@@ -35,13 +42,20 @@ falsifiers:
     claim: The tensors are exactly those the configuration implies
     check: packaging.tensor-inventory
     on: {{model: model}}
+    with: {{tied_output: any}}
     if_falsified: A loader refuses the file, or fills what is missing with random numbers
 
   - id: FALSIFY-{tag}-003
     claim: Every weight is a finite number
-    check: packaging.finite
+    check: weights.finite
     on: {{model: model}}
     if_falsified: The model emits nothing, or nonsense, without an error
+
+  - id: FALSIFY-{tag}-004
+    claim: Every special id is a token with an embedding row
+    check: vocabulary.special-ids-inside
+    on: {{model: model}}
+    if_falsified: Generation never ends
 """
 
 BINDINGS = """\
@@ -54,47 +68,80 @@ BINDINGS = """\
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=Path())
 @traceback_option
 def command(folder: Path) -> None:
-    """Start a workspace in FOLDER: artifacts.yaml and a first contract for the model found there.
+    """Start a workspace in FOLDER (by default this one): artifacts.yaml and a first contract for the model found there.
 
-    Nothing that exists is overwritten.
+    A model is a .gguf file, or a folder with config.json and safetensors. Nothing that exists is overwritten.
+
+    \b
+    Examples:
+        contract init
+        contract init exports/ && contract validate --root exports/
     """
-    from falsifiable.contracts import shipped_schema
-
     bindings = folder / "artifacts.yaml"
     if bindings.exists():
-        raise Failure(f"{bindings} exists already; this folder is a workspace. Next: contract validate")
-    model = next(_models(folder), None)
-    if model is None:
+        raise Failure(f"{bindings} exists already; this folder is a workspace. Next: {_next(folder)}")
+    found = list(islice(_models(folder), MENTIONED + 1))
+    if not found:
         raise Failure(
             f"no .gguf file and no folder with config.json and safetensors, {DEPTH} levels deep in {folder.resolve()}; "
             "go to the folder that holds your model",
             ExitCode.NOTHING_EXAMINED,
         )
-    name = _name(folder.resolve().name)
+    contract = _write(folder, bindings, found[0])
+    click.echo(f"wrote {contract} and {bindings}, which binds {found[0]}")
+    if len(found) > 1:
+        click.echo(f"also found: {', '.join(map(str, found[1:]))}; bind another by changing {bindings}")
+    click.echo(f"Next: {_next(folder)}")
+
+
+def _write(folder: Path, bindings: Path, model: Path) -> Path:
+    """Write the contract, then the file that binds ``model`` to it; the contract's path."""
+    from falsifiable.contracts import shipped_schema
+
+    words = _words(folder.resolve().name)
+    name = "-".join([*words, "usable"])  # the last word keeps `2024`, `true` and `con` from being names of their own
     contract = folder / "contracts" / f"{name}.yaml"
     if contract.exists():
-        raise Failure(f"{contract} exists already; nothing was written")
-    contract.parent.mkdir(exist_ok=True)
-    tag = name.upper().replace("-", "")[:12]
-    contract.write_text(CONTRACT.format(schema=shipped_schema(), name=name, tag=tag), encoding="utf-8")
-    bindings.write_text(BINDINGS.format(name=name, path=model.relative_to(folder).as_posix()), encoding="utf-8")
-    click.echo(f"wrote {contract} and {bindings}, which binds {model}")
-    click.echo("Next: contract validate")
+        raise Failure(f"{contract} exists already; nothing was written. Next: {_next(folder)}")
+    tag = "".join(words).upper()[:12]
+    path = json.dumps(model.relative_to(folder).as_posix(), ensure_ascii=False)
+    try:
+        contract.parent.mkdir(exist_ok=True)
+        contract.write_text(CONTRACT.format(schema=shipped_schema(), name=name, tag=tag), encoding="utf-8")
+        bindings.write_text(BINDINGS.format(name=name, path=path), encoding="utf-8")
+    except OSError as error:
+        raise Failure(
+            f"{error.filename or folder} cannot be written: {error.strerror}; choose a folder that you may write to",
+            ExitCode.COULD_NOT_RUN,
+        ) from error
+    return contract
 
 
-def _models(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """GGUF files and Hugging Face folders below ``folder``, nearest first; hidden folders are left out."""
-    entries = sorted(one for one in folder.iterdir() if not one.name.startswith("."))
-    for one in entries:
-        if (one.is_file() and one.suffix == ".gguf") or (
-            one.is_dir() and (one / "config.json").is_file() and any(one.glob("*.safetensors"))
-        ):
-            yield one
-    for one in entries:
-        if depth and one.is_dir() and not one.is_symlink():
-            yield from _models(one, depth - 1)
+def _next(folder: Path) -> str:
+    return "contract validate" if folder == Path() else f"contract validate --root {folder}"
 
 
-def _name(text: str) -> str:
-    """``text`` as a contract name: lower-case words joined by dashes."""
-    return "-".join(re.findall(r"[a-z0-9]+", text.lower())) or "model"
+def _models(folder: Path) -> Iterator[Path]:
+    """GGUF files and Hugging Face folders in and below ``folder``, nearest first; hidden folders are left out."""
+    if _is_checkpoint(folder):
+        yield folder
+    level = [folder]
+    for _ in range(DEPTH + 1):
+        entries = [entry for one in level for entry in _entries(one)]
+        yield from (one for one in entries if (one.is_file() and one.suffix == ".gguf") or _is_checkpoint(one))
+        level = [one for one in entries if one.is_dir() and not one.is_symlink()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
+    return sorted(one for one in folder.iterdir() if not one.name.startswith("."))
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
+def _words(text: str) -> list[str]:
+    """``text`` as the words of a contract's name."""
+    return re.findall(r"[a-z0-9]+", text.lower()[:60]) or ["model"]

@@ -17,12 +17,26 @@ from falsifiable.cli.exit_codes import ExitCode
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--tensors", is_flag=True, help="List every tensor: name, canonical name, shape, dtype.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For whom to print."
+)
 @traceback_option
 def command(path: Path, tensors: bool, form: str) -> None:
-    """Show what a model, tokenizer, run or corpus holds, from its headers.
+    """Show what a model, tokenizer, run or corpus holds, from its headers: no tensor data is read.
 
-    Exit code 1 for a file that breaks its own format's rules, 2 for bytes of no known format.
+    \b
+    PATH is one of
+        a .gguf or .safetensors file, or a Hugging Face folder (config.json and safetensors)
+        a tokenizer.json, or a folder that holds one and no model
+        a run folder, or its run.yaml
+        a corpus manifest, manifest.json
+
+    \b
+    Examples:
+        contract inspect model.gguf --tensors
+        contract inspect checkpoint/ --format json
+
+    Exit codes: 0 it was read, 1 it breaks its own format's rules, 2 the bytes are of no known format.
     """
     from falsifiable.artifacts import ArtifactError, detect_kind, open_artifact
     from falsifiable.report.artifact import describe, print_description
@@ -30,8 +44,11 @@ def command(path: Path, tensors: bool, form: str) -> None:
     try:
         artifact = open_artifact(detect_kind(path), path)
     except ArtifactError as error:
-        code = ExitCode.FALSIFIED if error.kind == "unsound" else ExitCode.COULD_NOT_RUN
-        raise Failure(str(error), code) from error
+        if error.kind == "unsound":
+            raise Failure(str(error), ExitCode.FALSIFIED) from error
+        raise Failure(
+            f"{error}\nWhat can be inspected: contract inspect --help", ExitCode.COULD_NOT_RUN
+        ) from error
     described: dict[str, Any] = describe(artifact, tensors=tensors)
     if form == "json":
         json.dump(described, sys.stdout, indent=2, ensure_ascii=False)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from falsifiable.cli import Failure
 from falsifiable.cli.common import traceback_option
+from falsifiable.cli.exit_codes import ExitCode
 
 
 @click.command()
@@ -29,8 +31,14 @@ def command(to_stdout: bool, write: Path | None) -> None:
         return
     text = json.dumps(_current_schema(), indent=2) + "\n"
     if write:
-        write.parent.mkdir(parents=True, exist_ok=True)
-        write.write_text(text, encoding="utf-8")
+        try:
+            write.parent.mkdir(parents=True, exist_ok=True)
+            write.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Failure(
+                f"{error.filename or write} cannot be written: {error.strerror}; name another file after --write",
+                ExitCode.COULD_NOT_RUN,
+            ) from error
         click.echo(write)
     else:
         click.echo(text, nl=False)

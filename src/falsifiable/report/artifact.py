@@ -41,7 +41,7 @@ def _model(model: Model, *, tensors: bool) -> dict[str, Any]:
         "path": str(model.path),
         "format": model.format,
         "architecture": asdict(model.architecture),
-        "config": {name: value for name, value in asdict(model.config).items() if name != "sources"},
+        "config": {name: getattr(model.config, name) for name in CONFIG_FIELDS},
         "parameters": model.parameters,
         "tensors": len(model.tensors),
         "dtypes": dict(Counter(one.dtype for one in model.tensors.values())),
