@@ -80,7 +80,14 @@ def outcomes(tmp_path, monkeypatch):
 
 def _job(name: str, imports: tuple[str, ...]) -> Job:
     signature = CheckSignature(f"misbehaving.{name}", "", "misbehaving", "misbehaving", imports=imports)
-    message = {"signature": asdict(signature), "roles": {}, "artifacts": {}, "parameters": {}, "specimen": False}
+    message = {
+        "signature": asdict(signature),
+        "roles": {},
+        "artifacts": {},
+        "parameters": {},
+        "specimen": False,
+        "root": "/nowhere",
+    }
     return Job(name, imports, message, seconds=3.0 if name == "sleep" else 60.0, memory_bytes=1 << 28)
 
 

@@ -41,7 +41,12 @@ class Question:
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For whom to print."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For whom to print.",
 )
 @debug_option
 def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: bool) -> int:
@@ -154,13 +159,12 @@ def _opened(path: Path, kind: str) -> str:
     from falsifiable.artifacts import ArtifactError, open_model, open_run
 
     try:
-        if kind == "run":
-            open_run(path)
-            return "run"
-        return open_model(path).format
+        return open_model(path).format if kind == "model" else str(open_run(path).kind)
     except ArtifactError as error:
-        if error.kind == "unsound":
+        if error.kind == "unsound" and kind == "model":
             return ""
+        if error.kind == "unsound":
+            raise Failure(f"{error}\nNothing else can be asked of this run.", ExitCode.FALSIFIED) from error
         raise Failure(
             f"{error}\nNothing was checked. PATH may be a .gguf file, a Hugging Face folder (config.json and "
             "safetensors) or a run folder (run.yaml).",
@@ -192,7 +196,7 @@ def _print_answer(question: Question, results: Sequence[ContractResult], out: Te
         fell, open_ones = outcomes.count("falsified"), outcomes.count("inconclusive")
         who, claims = question.asked_by[result.contract], len(outcomes)
         if fell:
-            answer = f"NO, {fell} of {claims} claims about {shown} are falsified; see above"
+            answer = f"NOT as it is: falsified {fell} of {claims} claims about {shown}; see above"
         elif open_ones:
             answer = f"nothing found against {shown}, but {open_ones} of {claims} claims could not be judged; see above"
         else:

@@ -80,7 +80,8 @@ def command(folder: Path) -> None:
     bindings = folder / "artifacts.yaml"
     if bindings.exists():
         raise Failure(f"{bindings} exists already; this folder is a workspace. Next: {_next(folder)}")
-    found = list(islice(_models(folder), MENTIONED + 1))
+    nameable = (one for one in _models(folder) if _can_be_bound(one.relative_to(folder)))
+    found = list(islice(nameable, MENTIONED + 1))
     if not found:
         raise Failure(
             f"no .gguf file and no folder with config.json and safetensors, {DEPTH} levels deep in {folder.resolve()}; "
@@ -140,6 +141,13 @@ def _entries(folder: Path) -> list[Path]:
 
 def _is_checkpoint(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+
+
+def _can_be_bound(path: Path) -> bool:
+    """Whether artifacts.yaml, which is UTF-8 and means the same on every system, can hold this path."""
+    from falsifiable.contracts.bindings import path_fault
+
+    return path.as_posix().isprintable() and not path_fault(path.as_posix())
 
 
 def _words(text: str) -> list[str]:

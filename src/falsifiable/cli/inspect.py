@@ -18,7 +18,12 @@ from falsifiable.cli.exit_codes import ExitCode
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--tensors", is_flag=True, help="List every tensor: name, canonical name, shape, dtype.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For whom to print."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For whom to print.",
 )
 @traceback_option
 def command(path: Path, tensors: bool, form: str) -> None:
@@ -46,12 +51,10 @@ def command(path: Path, tensors: bool, form: str) -> None:
     except ArtifactError as error:
         if error.kind == "unsound":
             raise Failure(str(error), ExitCode.FALSIFIED) from error
-        raise Failure(
-            f"{error}\nWhat can be inspected: contract inspect --help", ExitCode.COULD_NOT_RUN
-        ) from error
+        raise Failure(f"{error}\nWhat can be inspected: contract inspect --help", ExitCode.COULD_NOT_RUN) from error
     described: dict[str, Any] = describe(artifact, tensors=tensors)
     if form == "json":
-        json.dump(described, sys.stdout, indent=2, ensure_ascii=False)
+        json.dump(described, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         print_description(described, sys.stdout)

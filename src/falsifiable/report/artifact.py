@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any, TextIO
 
 from falsifiable.artifacts import Corpus, Model, Run, Tokenizer
@@ -12,6 +13,8 @@ from falsifiable.falsifier import Artifact
 from falsifiable.report.text import clean, shortened
 
 MAX_SHOWN_CHARACTERS = 100
+MAX_SHOWN_VALUES = 8
+"""A longer list in a model's metadata is shown by its length: a GGUF file holds its whole vocabulary there."""
 
 
 def describe(artifact: Artifact, *, tensors: bool = False) -> dict[str, Any]:
@@ -24,7 +27,7 @@ def describe(artifact: Artifact, *, tensors: bool = False) -> dict[str, Any]:
         return {
             "kind": "run",
             "path": str(artifact.path),
-            **{str(key): value for key, value in artifact.record.items()},
+            **{str(key): _plain(value) for key, value in artifact.record.items()},
         }
     if isinstance(artifact, Corpus):
         splits = {
@@ -41,7 +44,7 @@ def _model(model: Model, *, tensors: bool) -> dict[str, Any]:
         "path": str(model.path),
         "format": model.format,
         "architecture": asdict(model.architecture),
-        "config": {name: getattr(model.config, name) for name in CONFIG_FIELDS},
+        "config": {one.name: getattr(model.config, one.name) for one in fields(model.config) if one.name != "sources"},
         "parameters": model.parameters,
         "tensors": len(model.tensors),
         "dtypes": dict(Counter(one.dtype for one in model.tensors.values())),
@@ -62,26 +65,54 @@ def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> Any:
-    """A metadata value, long lists by their length alone."""
-    if isinstance(value, (str, int, float, bool)) or value is None:
-        return value
-    try:
+    """A metadata value as JSON data, long lists by their length alone."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    if is_list and len(value) > MAX_SHOWN_VALUES:
         return f"[{len(value)} values]"
-    except TypeError:
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """``value`` as JSON data: what JSON cannot say (a NaN, bytes) becomes text."""
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_plain(one) for one in value]
+    return str(value)
 
 
 def print_description(described: Mapping[str, Any], out: TextIO, indent: str = "") -> None:
     """Write ``described`` as aligned lines, nested mappings indented."""
-    width = max((len(str(name)) for name in described), default=0)
+    width = max((len(clean(str(name))) for name in described), default=0)
     for name, value in described.items():
         if isinstance(value, Mapping):
             out.write(f"{indent}{clean(str(name))}\n")
             print_description(value, out, indent + "  ")
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             out.write(f"{indent}{name}\n")
-            for row in value:
-                out.write(f"{indent}  {'  '.join(clean(str(cell)) for cell in row.values())}\n")
+            _print_table([[_as_text(cell) for cell in row.values()] for row in value], out, indent + "  ")
         else:
-            shown = "not stated" if value is None else shortened(clean(str(value)), MAX_SHOWN_CHARACTERS)
+            shown = shortened(_as_text(value), MAX_SHOWN_CHARACTERS)
             out.write(f"{indent}{clean(str(name)):<{width}}  {shown}\n")
+
+
+def _print_table(rows: Sequence[Sequence[str]], out: TextIO, indent: str) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        out.write(f"{indent}{'  '.join(cells).rstrip()}\n")
+
+
+def _as_text(value: Any) -> str:
+    """A single value, or a list of them, as a person reads it."""
+    if value is None:
+        return "not stated"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_as_text(one) for one in value) or "none"
+    return clean(str(value))

@@ -85,8 +85,9 @@ def _open_file(root: Path, role: Role, hash_file: Hash) -> Opened:
     except ArtifactError as error:
         digest, files = _identity_of_broken(role.path, hash_file)
         return Opened(
-            role.contract, role.name, role.kind, shown, None, digest, files, cause=error.kind, said=str(error)
-        )
+            role.contract, role.name, role.kind, shown, None, digest, files,
+            cause=error.kind, said=_within(str(error), root), message={**message, "digests": files},
+        )  # fmt: skip
     except OSError as error:
         return Opened(role.contract, role.name, role.kind, shown, cause="unreadable", said=f"{shown}: {error.strerror}")
     digest = digest_of_files(role.path, files)
@@ -228,6 +229,11 @@ def specimens_of(
 
 def _relative(file: Path, artifact: Path) -> str:
     return file.relative_to(artifact).as_posix() if artifact.is_dir() else file.name
+
+
+def _within(text: str, root: Path) -> str:
+    """``text`` with paths below the workspace as a person standing in it would write them."""
+    return text.replace(f"{root.resolve()}/", "").replace(f"{root}/", "")
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -45,7 +45,7 @@ def validate_workspace(
         roles = bind(workspace, contract, run=run, options=artifacts)
         for name, one in open_roles(workspace.root, roles, cache, rehash=options.rehash).items():
             opened[contract.contract, name] = one
-    planned = plan(chosen, catalogue, opened, options)
+    planned = plan(workspace.root, chosen, catalogue, opened, options)
     tell = _teller(listeners)
     judged: dict[str, Judgement] = {}
     try:

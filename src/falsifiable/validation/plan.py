@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from falsifiable.contracts import Contract, FalsifierDeclaration
@@ -48,6 +49,7 @@ class Planned:
     declaration: FalsifierDeclaration
     signature: CheckSignature
     source_digest: str
+    root: Path
     artifacts: Mapping[str, Opened] = field(default_factory=dict)
     obstacle: str = ""
     cause: Cause = ""
@@ -84,6 +86,7 @@ class Planned:
                 "artifacts": artifacts,
                 "parameters": dict(self.declaration.parameters),
                 "specimen": specimen,
+                "root": str(self.root.resolve()),
                 "debug": options.debug,
             },
             seconds=options.seconds,
@@ -92,6 +95,7 @@ class Planned:
 
 
 def plan(
+    root: Path,
     contracts: tuple[Contract, ...],
     catalogue: Catalogue,
     opened: Mapping[tuple[str, str], Opened],
@@ -105,7 +109,7 @@ def plan(
             artifacts = {parameter: opened[contract.contract, role] for parameter, role in declaration.on.items()}
             cause, obstacle = _obstacle(signature, artifacts, options)
             digest = catalogue.source_digests[declaration.check]
-            planned.append(Planned(contract, declaration, signature, digest, artifacts, obstacle, cause))
+            planned.append(Planned(contract, declaration, signature, digest, root, artifacts, obstacle, cause))
     return planned
 
 

@@ -42,8 +42,24 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
             if "fingerprint" in job:
                 _fingerprint(job["fingerprint"], report)
             else:
-                _work(job, report)
+                _work(job, _as_seen_from(job["root"], report))
         report({"done": True})
+
+
+def _as_seen_from(root: str, report: Report) -> Report:
+    """Reports that name files as a person standing in ``root`` would: evidence names no machine."""
+
+    def reworded(message: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            key: reworded(value)
+            if isinstance(value, Mapping)
+            else value.replace(f"{root}/", "")
+            if key in ("found", "said")
+            else value
+            for key, value in message.items()
+        }
+
+    return lambda message: report(reworded(message))
 
 
 def _limit_memory(memory_bytes: int) -> None:

@@ -1,0 +1,72 @@
+"""``contract schema``: the JSON Schema that an editor checks contracts with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from falsifiable.contracts import shipped_contracts, shipped_schema
+from falsifiable.contracts.nodes import plain
+from falsifiable.contracts.yaml_reader import read_yaml
+
+SHIPPED = {path.stem: path for path in sorted(shipped_contracts().rglob("*.yaml"))}
+
+
+def document(name: str) -> Any:
+    """A shipped contract as plain data, as YAML 1.2 has it."""
+    return plain(read_yaml(SHIPPED[name]).root)
+
+
+def faults(data: Any) -> list[str]:
+    """What the shipped schema has against ``data``."""
+    schema = json.loads(shipped_schema().read_text(encoding="utf-8"))
+    return [one.message for one in Draft7Validator(schema).iter_errors(data)]
+
+
+def test_the_path_that_is_printed_exists(contract):
+    done = contract("schema")
+    assert done.code == 0
+    path = Path(done.out.removesuffix("\n"))
+    assert path.is_absolute()
+    assert path.is_file()
+
+
+def test_the_committed_schema_is_that_of_the_checks_as_they_are(contract):
+    printed = contract("schema", "--print").out
+    assert printed == shipped_schema().read_text(encoding="utf-8"), "run: make schema"
+
+
+def test_it_is_a_draft_07_schema():
+    schema = json.loads(shipped_schema().read_text(encoding="utf-8"))
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    Draft7Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_contract_is_accepted(name):
+    assert faults(document(name)) == []
+
+
+def test_a_misspelt_parameter_is_refused():
+    data = document("grouped-query-forward")
+    data["falsifiers"][0]["with"] = {"cosin": {"at_least": 0.999}}
+    (fault,) = faults(data)
+    assert "cosin" in fault
+
+
+def test_it_can_be_written_to_a_file(contract, here):
+    done = contract("schema", "--write", "of/mine/contract.schema.json")
+    assert (done.code, done.out) == (0, "of/mine/contract.schema.json\n")
+    assert (here / "of/mine/contract.schema.json").read_text() == contract("schema", "--print").out
+
+
+def test_a_file_that_cannot_be_written_is_named(contract, here):
+    (here / "file").touch()
+    done = contract("schema", "--write", "file/schema.json")
+    assert (done.code, done.err) == (
+        2, "contract: file cannot be written: File exists; name another file after --write\n"
+    )  # fmt: skip
