@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,8 @@ from falsifiable.artifacts import (
     Fingerprint,
     KnownContent,
     Run,
-    folder_digest,
     open_artifact,
     open_model,
-    read_origin,
 )
 from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.contracts.model import Kind
@@ -25,17 +23,16 @@ from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact
 from falsifiable.validation.binding import Role, filled_command, roles_read
 from falsifiable.validation.cache import Cache, cache_folder
+from falsifiable.validation.provenance import Hash, has_origin, vouching_record
 from falsifiable.validation.results import BoundArtifact, Cause, Provenance
-
-Hash = Callable[[Path], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A role with what was found there.
 
-    ``cause`` is "" where the artifact can be judged; else ``said`` tells what stands in the way. ``message`` is what a
-    worker needs to open the same bytes.
+    ``record`` is the run record that vouches for the bytes. ``cause`` is "" where the artifact can be judged; else
+    ``said`` tells what stands in the way. ``message`` is what a worker needs to open the same bytes.
     """
 
     contract: str
@@ -46,6 +43,7 @@ class Opened:
     digest: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance = "orphan"
+    record: Run | None = None
     cause: Cause = ""
     said: str = ""
     message: Mapping[str, Any] = field(default_factory=dict)
@@ -56,18 +54,32 @@ class Opened:
         return BoundArtifact(self.role, self.kind, self.path, self.digest, self.provenance, self.files)
 
 
-def open_roles(root: Path, roles: Mapping[str, Role], cache: Cache, *, rehash: bool) -> dict[str, Opened]:
-    """Open every role of one contract. What cannot be opened is a finding, not an error."""
+Place = tuple[str, str]
+"""A contract and one of its roles."""
+
+
+def open_roles(
+    root: Path, roles: Mapping[str, Mapping[str, Role]], cache: Cache, *, rehash: bool
+) -> dict[Place, Opened]:
+    """Open every role of every contract: contract -> role -> binding. What cannot be opened is a finding, not an error.
+
+    An artifact is vouched for by the run record of its own contract, else by any other that is bound.
+    """
 
     def hash_file(path: Path) -> str:
         return cache.file_digest(path, rehash=rehash)
 
-    opened = {name: _open_file(root, role, hash_file) for name, role in roles.items() if role.kind != "command"}
-    record = next((one.artifact for one in opened.values() if isinstance(one.artifact, Run)), None)
-    opened = {name: _with_provenance(one, roles[name], record, hash_file) for name, one in opened.items()}
-    for name, role in roles.items():
-        if role.kind == "command":
-            opened[name] = _open_command(root, role, roles, opened)
+    files = [role for of_contract in roles.values() for role in of_contract.values() if role.kind != "command"]
+    opened = {(role.contract, role.name): _open_file(root, role, hash_file) for role in files}
+    records = [(one.contract, one.artifact) for one in opened.values() if isinstance(one.artifact, Run)]
+    for role in files:
+        own_first = sorted(records, key=lambda record: record[0] != role.contract)
+        place = role.contract, role.name
+        opened[place] = _with_provenance(opened[place], role.path, (run for _, run in own_first), hash_file)
+    for contract, of_contract in roles.items():
+        for name, role in of_contract.items():
+            if role.kind == "command":
+                opened[contract, name] = _open_command(root, role, of_contract, opened)
     return opened
 
 
@@ -118,49 +130,18 @@ def _identity_of_broken(path: Path, hash_file: Hash) -> tuple[str, dict[str, str
     return next(iter(files.values()), ""), files
 
 
-def _with_provenance(one: Opened, role: Role, record: Run | None, hash_file: Hash) -> Opened:
-    if one.artifact is None or role.path is None:
+def _with_provenance(one: Opened, path: Path | None, records: Iterable[Run], hash_file: Hash) -> Opened:
+    if one.artifact is None or path is None:
         return one
-    provenance: Provenance = "orphan"
-    if one.kind == "run" or (record is not None and _is_recorded(one, role.path, record, hash_file)):
-        provenance = "recorded"
-    elif _has_origin(one, role.path, hash_file):
-        provenance = "origin"
-    return Opened(
-        one.contract, one.role, one.kind, one.path, one.artifact, one.digest, one.files, provenance,
-        one.cause, one.said, one.message,
-    )  # fmt: skip
+    if isinstance(one.artifact, Run):
+        return replace(one, provenance="recorded", record=one.artifact)
+    record = vouching_record(path, one.digest, one.files, records, hash_file)
+    if record is not None:
+        return replace(one, provenance="recorded", record=record)
+    return replace(one, provenance="origin") if has_origin(path, one.digest, hash_file) else one
 
 
-def _is_recorded(one: Opened, path: Path, record: Run, hash_file: Hash) -> bool:
-    """Whether the run record vouches for every file: by its own sha256, or in a folder recorded as it is now."""
-    vouched = {artifact.sha256 for artifact in record.artifacts.values()}
-    if one.digest in vouched or set(one.files.values()) <= vouched:
-        return True
-    return (path.is_dir() and _whole_folder(path, hash_file) in vouched) or _in_recorded_folder(path, record, hash_file)
-
-
-def _in_recorded_folder(path: Path, record: Run, hash_file: Hash) -> bool:
-    for role, artifact in record.artifacts.items():
-        folder = record.artifact_path(role)
-        if folder is not None and folder.is_dir() and path.resolve().is_relative_to(folder.resolve()):
-            return _whole_folder(folder, hash_file) == artifact.sha256
-    return False
-
-
-def _has_origin(one: Opened, path: Path, hash_file: Hash) -> bool:
-    origin = read_origin(path)
-    if origin is None:
-        return False
-    return origin.has_digest(one.digest) or (path.is_dir() and origin.has_digest(_whole_folder(path, hash_file)))
-
-
-def _whole_folder(folder: Path, hash_file: Hash) -> str:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return folder_digest({file.relative_to(folder).as_posix(): hash_file(file) for file in files})
-
-
-def _open_command(root: Path, role: Role, roles: Mapping[str, Role], opened: Mapping[str, Opened]) -> Opened:
+def _open_command(root: Path, role: Role, roles: Mapping[str, Role], opened: Mapping[Place, Opened]) -> Opened:
     if not role.command:
         return Opened(role.contract, role.name, role.kind, cause="unbound", said=role.unbound)
     message = {
@@ -168,7 +149,7 @@ def _open_command(root: Path, role: Role, roles: Mapping[str, Role], opened: Map
         "command": list(filled_command(role, roles)),
         "sources": [str(root / source) for source in role.sources],
         "folder": str(root.resolve()),
-        "reads": {name: opened[name].digest for name in roles_read(role)},
+        "reads": {name: opened[role.contract, name].digest for name in roles_read(role)},
     }
     try:
         command = _command(message)

@@ -11,7 +11,7 @@ from falsifiable.contracts import Contract, Workspace, claim_digest, claims_dige
 from falsifiable.falsifier import Verdict
 from falsifiable.validation import events
 from falsifiable.validation.binding import bind, check_options
-from falsifiable.validation.bound import Opened, open_roles
+from falsifiable.validation.bound import Opened, Place, open_roles
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.discharge import observe
@@ -40,11 +40,8 @@ def validate_workspace(
     options = options or Options()
     cache = cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
-    opened: dict[tuple[str, str], Opened] = {}
-    for contract in chosen:
-        roles = bind(workspace, contract, run=run, options=artifacts)
-        for name, one in open_roles(workspace.root, roles, cache, rehash=options.rehash).items():
-            opened[contract.contract, name] = one
+    roles = {one.contract: bind(workspace, one, run=run, options=artifacts) for one in chosen}
+    opened = open_roles(workspace.root, roles, cache, rehash=options.rehash)
     planned = plan(workspace.root, chosen, catalogue, opened, options)
     tell = _teller(listeners)
     judged: dict[str, Judgement] = {}
@@ -227,7 +224,7 @@ def _results(
     contracts: Sequence[Contract],
     planned: Sequence[Planned],
     judged: Mapping[str, Judgement],
-    opened: Mapping[tuple[str, str], Opened],
+    opened: Mapping[Place, Opened],
 ) -> tuple[ContractResult, ...]:
     """One result per contract, closed over what was planned: what was not reported is inconclusive and says so."""
     results = []
@@ -235,7 +232,7 @@ def _results(
         judgements = [judged.get(one.id, _unjudged(one)) for one in planned if one.contract is contract]
         of_contract = {role: opened[contract.contract, role] for role in contract.artifacts}
         judgements += _unsound(contract, of_contract, judgements)
-        record = next((one.artifact for one in of_contract.values() if one.kind == "run" and one.artifact), None)
+        record = next((one.record for one in of_contract.values() if one.record), None)
         results.append(
             ContractResult(
                 contract=contract.contract,
@@ -244,8 +241,8 @@ def _results(
                 claims_digest=claims_digest(contract),
                 judgements=tuple(judgements),
                 observations=observe(contract, of_contract, judgements),
-                training_commit=getattr(record, "commit", None),
-                run_id=getattr(record, "run_id", None),
+                training_commit=record.commit if record else None,
+                run_id=record.run_id if record else None,
             )
         )
     return tuple(results)

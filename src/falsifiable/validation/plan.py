@@ -13,7 +13,7 @@ from typing import Any
 from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import SEMANTICS
-from falsifiable.validation.bound import Opened
+from falsifiable.validation.bound import Opened, Place
 from falsifiable.validation.cache import Cache, key_of
 from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.results import Cause
@@ -98,7 +98,7 @@ def plan(
     root: Path,
     contracts: tuple[Contract, ...],
     catalogue: Catalogue,
-    opened: Mapping[tuple[str, str], Opened],
+    opened: Mapping[Place, Opened],
     options: Options,
 ) -> list[Planned]:
     """One entry per falsifier of every contract, in the order of the files. ``opened`` maps (contract, role)."""
