@@ -129,13 +129,10 @@ def _bfloat16_bits(values: NDArray[Any]) -> NDArray[Any]:
 def _dequantised(content: Any, kind: ElementType) -> NDArray[Any]:
     import numpy
 
-    try:
-        from gguf.constants import GGMLQuantizationType
-        from gguf.quants import dequantize
-    except ImportError as fault:
-        raise UndecodableError(
-            f"elements of type {kind.name} need the gguf package: pip install 'falsifiable[gguf]'"
-        ) from fault
+    # Where the package is absent the ModuleNotFoundError says so: the bytes are not to blame.
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize
+
     blocks = numpy.frombuffer(content, dtype=numpy.uint8)
     if not blocks.size:
         return numpy.empty(0, dtype=numpy.float32)

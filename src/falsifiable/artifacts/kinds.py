@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RUN_RECORD = "run.yaml"
 TOKENIZER = "tokenizer.json"
 MANIFEST = "manifest.json"
+CONFIG = "config.json"
 
 
 def detect_kind(path: Path) -> Kind:
@@ -27,11 +28,9 @@ def detect_kind(path: Path) -> Kind:
     """
     if path.name == RUN_RECORD or (path.is_dir() and (path / RUN_RECORD).is_file()):
         return "run"
-    if path.name == MANIFEST:
+    if path.name == MANIFEST or (path.is_dir() and not (path / CONFIG).exists() and (path / MANIFEST).is_file()):
         return "corpus"
-    if path.name == TOKENIZER or (
-        path.is_dir() and not (path / "config.json").exists() and (path / TOKENIZER).is_file()
-    ):
+    if path.name == TOKENIZER or (path.is_dir() and not (path / CONFIG).exists() and (path / TOKENIZER).is_file()):
         return "tokenizer"
     return "model"
 

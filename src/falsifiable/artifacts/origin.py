@@ -38,7 +38,8 @@ class OriginRecord:
 
 def origin_path(artifact: Path) -> Path:
     """Where the origin record of a file or folder lies, if it has one."""
-    return artifact.with_name(f"{artifact.name}.origin.yaml")
+    named = artifact if artifact.name else artifact.resolve()
+    return named.with_name(f"{named.name}.origin.yaml")
 
 
 def read_origin(artifact: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> OriginRecord | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -18,7 +20,7 @@ VERBS = {
     "status": "Show the status each claim has earned, and what it still needs.",
     "challenge": "Prove that every falsifier can fail: run its counterexamples.",
     "inspect": "Show what a model, tokenizer, run or corpus holds.",
-    "explain": "Explain a check, a claim, a rule or an exit code.",
+    "explain": "Explain a check, a claim, a rule, a status or an exit code.",
     "schema": "Print the path of the JSON Schema for contract files.",
 }
 
@@ -75,6 +77,7 @@ def contract() -> None:
     A first answer, without any YAML:   contract check PATH
     A workspace of your own:            contract init, then contract validate
     What a word or a message means:     contract explain ID
+    Completion in your shell:           eval "$(_CONTRACT_COMPLETE=bash_source contract)"
 
     Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined, 4 wrong
     usage or invalid contract, 5 the gate refused, 130 interrupted.
@@ -88,8 +91,12 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run the command on ``arguments`` and return its exit code; messages go to stdout and stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
     try:
         code = contract.main(arguments, prog_name="contract", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -101,8 +108,12 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("contract: interrupted; what had finished is kept", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        return ExitCode.HELD
+    except SystemExit as done:
+        if not done.code:  # a completion script was printed
+            return ExitCode.HELD
+        # Click exits so when whoever read our output has gone. Nobody heard the answer, so there is none.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that nothing is written again at exit
+        return ExitCode.COULD_NOT_RUN
     except Exception as error:  # the last door: a person sees a sentence, a developer asks for the traceback
         if "--debug" in arguments:
             raise

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import click
 
-from falsifiable.cli.common import Asked, open_workspace, run_validation, validation_options
+from falsifiable.cli.common import Asked, format_option, open_workspace, run_validation, validation_options
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.validation.results import ContractResult, Judgement
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @validation_options
 def command(asked: Asked, form: str) -> int:
     """Run the counterexamples of every falsifier: each must be falsified.

@@ -42,6 +42,14 @@ root_option = click.option(
     help="The workspace; by default the nearest folder above this one with contracts/ or artifacts.yaml.",
 )
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks and what workers print.")
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For whom to print: a person or a program.",
+)
 traceback_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 """For verbs that start no worker: whoever runs the verb looks for the word itself."""
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import Asked, exit_code, open_workspace, run_validation, validation_options
+from falsifiable.cli.common import Asked, exit_code, format_option, open_workspace, run_validation, validation_options
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.cli.standing import judging_code, ledger_of, record_results
 from falsifiable.contracts import Workspace
@@ -21,7 +21,7 @@ from falsifiable.status import JudgingCode
 @click.option("--base", metavar="REF", help="With --check: regions as they are at REF are accepted too.")
 @click.option("--regions", is_flag=True, help="Write the spec's regions on any branch, not only on main.")
 @click.option("--discard-edits", is_flag=True, help="Overwrite regions that were edited by hand.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @validation_options
 def command(asked: Asked, check: bool, base: str | None, regions: bool, discard_edits: bool, form: str) -> int:
     """Validate, write one evidence statement per contract, and bring the regions of the spec up to date.

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import click
 
-from falsifiable.cli.common import Asked, open_workspace, run_validation, validation_options
+from falsifiable.cli.common import Asked, format_option, open_workspace, run_validation, validation_options
 from falsifiable.cli.standing import judging_code, recorded_and_local
 from falsifiable.report.scoreboard import print_status, status_as_json
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @validation_options
 def command(asked: Asked, form: str) -> None:
     """Show where each claim stands: as recorded, and as the bytes bound on this machine would earn.

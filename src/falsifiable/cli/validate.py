@@ -6,7 +6,15 @@ import sys
 
 import click
 
-from falsifiable.cli.common import Asked, exit_code, open_workspace, print_json, run_validation, validation_options
+from falsifiable.cli.common import (
+    Asked,
+    exit_code,
+    format_option,
+    open_workspace,
+    print_json,
+    run_validation,
+    validation_options,
+)
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
 
@@ -16,7 +24,7 @@ from falsifiable.cli.standing import judging_code, record_results, recorded_and_
 @click.option("--strict", is_flag=True, help="Exit 3 if anything stayed inconclusive.")
 @click.option("--record", is_flag=True, help="Also write the evidence, as contract record does.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option
 @validation_options
 def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: bool, form: str) -> int:
     """Check all contracts (or those named), and run every falsifier whose artifacts are bound.

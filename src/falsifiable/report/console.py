@@ -15,8 +15,12 @@ MARKS = {"held": "held", "falsified": "FALSIFIED", "inconclusive": "inconclusive
 def print_results(results: Sequence[ContractResult], out: TextIO, *, verbose: bool = False) -> None:
     """Write the report of a validation to ``out``: findings in full, then one line per falsifier and the counts."""
     judgements = [judgement for result in results for judgement in result.judgements]
+    told = set()
     for judgement in judgements:
-        if judgement.verdict.outcome == "falsified":
+        # The same broken file falsifies every contract that binds it; a person needs to hear of it once.
+        told_as = (judgement.falsifier, judgement.verdict.found)
+        if judgement.verdict.outcome == "falsified" and told_as not in told:
+            told.add(told_as)
             _print_falsified(judgement, out)
     for judgement in judgements:
         if judgement.vacuous and judgement.verdict.outcome == "held":
@@ -55,9 +59,8 @@ def _print_vacuous(judgement: Judgement, out: TextIO) -> None:
 def _print_contract(result: ContractResult, out: TextIO, *, verbose: bool) -> None:
     out.write(f"{result.contract} {result.version}\n")
     for judgement in result.judgements:
-        mark = MARKS[judgement.verdict.outcome] + (
-            " (vacuous)" if judgement.vacuous and judgement.verdict.outcome == "held" else ""
-        )
+        counts_for_nothing = judgement.vacuous and judgement.verdict.outcome == "held"
+        mark = "vacuous" if counts_for_nothing else MARKS[judgement.verdict.outcome]
         out.write(f"  {mark:<13} {judgement.falsifier:<24} {shortened(clean(judgement.claim), 78)}\n")
         if judgement.verdict.outcome == "inconclusive":
             out.write(f"  {'':<13} {'':<24} because {shortened(clean(judgement.verdict.found), 220)}\n")

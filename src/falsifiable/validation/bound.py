@@ -122,12 +122,13 @@ def _pinned(one: Opened, role: Role) -> Opened:
 
 
 def _identity_of_broken(path: Path, hash_file: Hash) -> tuple[str, dict[str, str]]:
-    """Digest and files of an artifact that cannot be opened: a single file still has bytes to name."""
+    """Digest and files of an artifact that cannot be opened: its bytes can still be named."""
+    found = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
     try:
-        files = {path.name: hash_file(path)} if path.is_file() else {}
+        files = {_relative(file, path): hash_file(file) for file in found}
     except (ArtifactError, OSError):
-        files = {}
-    return next(iter(files.values()), ""), files
+        return "", {}
+    return digest_of_files(path, files), files
 
 
 def _with_provenance(one: Opened, path: Path | None, records: Iterable[Run], hash_file: Hash) -> Opened:

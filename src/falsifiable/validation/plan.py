@@ -114,16 +114,16 @@ def plan(
 
 
 def _obstacle(signature: CheckSignature, artifacts: Mapping[str, Opened], options: Options) -> tuple[Cause, str]:
-    for parameter, one in artifacts.items():
-        if one.cause == "unsound" and signature.name == "artifact.sound":
-            continue
-        if one.cause and not (one.cause == "unbound" and parameter in signature.optional_roles):
-            return one.cause, one.said
-        if one.kind == "command" and not options.run_commands:
-            return "commands", f"the command of role {one.role} was not run; pass --run-commands to allow it"
     for module in signature.imports:
         if find_spec(module.partition(".")[0]) is None:
             return "library", f"{module} is not installed; install it with pip install 'falsifiable[torch,gguf]'"
+    for one in artifacts.values():
+        if one.cause == "unsound" and signature.name == "artifact.sound":
+            continue
+        if one.cause:
+            return one.cause, one.said
+        if one.kind == "command" and not options.run_commands:
+            return "commands", f"the command of role {one.role} was not run; pass --run-commands to allow it"
     return "", ""
 
 
