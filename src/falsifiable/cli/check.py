@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import debug_option, exit_code, print_json
+from falsifiable.cli.common import debug_option, exit_code, format_option, print_json
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts import Contract, Workspace
 from falsifiable.validation.catalogue import Catalogue
@@ -40,14 +40,7 @@ class Question:
     help=f"Who must be able to load the model: {', '.join(CONSUMERS)}. By default whoever reads this format.",
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For whom to print.",
-)
+@format_option
 @debug_option
 def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: bool) -> int:
     """Check a model file, a Hugging Face folder or a run folder for the programs that must load it.

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import root_option, traceback_option
+from falsifiable.cli.common import format_option, root_option, traceback_option
 from falsifiable.cli.exit_codes import MEANINGS
 from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature, Parameter
@@ -61,14 +61,7 @@ class Page:
 
 @click.command()
 @click.argument("name", metavar="[ID]", required=False)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For whom to print.",
-)
+@format_option
 @root_option
 @traceback_option
 def command(name: str | None, form: str, root: Path | None) -> None:

@@ -10,21 +10,14 @@ from typing import Any
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import traceback_option
+from falsifiable.cli.common import format_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--tensors", is_flag=True, help="List every tensor: name, canonical name, shape, dtype.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For whom to print.",
-)
+@format_option
 @traceback_option
 def command(path: Path, tensors: bool, form: str) -> None:
     """Show what a model, tokenizer, run or corpus holds, from its headers: no tensor data is read.
