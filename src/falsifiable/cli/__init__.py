@@ -86,14 +86,14 @@ def contract() -> None:
 
 def main() -> NoReturn:
     """Run the command and exit with its code. A traceback is shown only with ``--debug``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run the command on ``arguments`` and return its exit code; messages go to stdout and stderr."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
     try:
         code = contract.main(arguments, prog_name="contract", standalone_mode=False)
         sys.stdout.flush()
@@ -109,16 +109,19 @@ def run(arguments: list[str]) -> int:
         click.echo("contract: interrupted; what had finished is kept", err=True)
         return ExitCode.INTERRUPTED
     except SystemExit as done:
-        if not done.code:  # a completion script was printed
-            return ExitCode.HELD
-        # Click exits so when whoever read our output has gone. Nobody heard the answer, so there is none.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that nothing is written again at exit
-        return ExitCode.COULD_NOT_RUN
+        return _left_by_click(done)
     except Exception as error:  # the last door: a person sees a sentence, a developer asks for the traceback
         if "--debug" in arguments:
             raise
-        click.echo(
-            f"contract: unexpected {type(error).__name__}: {error}; run again with --debug to see where", err=True
-        )
+        said = f"unexpected {type(error).__name__}: {error}"
+        click.echo(f"contract: {said}; run again with --debug to see where", err=True)
         return ExitCode.COULD_NOT_RUN
     return code if isinstance(code, int) else ExitCode.HELD
+
+
+def _left_by_click(done: SystemExit) -> int:
+    """Click exits by itself in two cases: a completion script was printed, or whoever read our output has gone."""
+    if not done.code:
+        return ExitCode.HELD
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that nothing is written again at exit
+    return ExitCode.COULD_NOT_RUN  # nobody heard the answer, so there is none
