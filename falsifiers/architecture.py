@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from falsifiable import Model, NotApplicable, Run, Verdict, falsifier
-from falsifiers.inventory import Shapes, expected_tensors, head_size, parameters_in
+from falsifiable import CONFIG_FIELDS, Model, NotApplicable, Run, Verdict, falsifier
+from falsifiers.inventory import SHAPE_FIELDS, Shapes, expected_tensors, head_size, parameters_in
 
 # Families of which llama.cpp expects a query projection of hidden size x hidden size.
 _QUERIES_AS_WIDE_AS_HIDDEN = ("qwen2",)
@@ -91,7 +91,12 @@ def key_value_heads_left_to_a_default(*, num_attention_heads: int, num_key_value
 
 @falsifier("architecture.matches-declared")
 def matches_declared(run: Run, model: Model) -> Verdict:
-    """The model has the shape that its run record declares, field by field, with no field left to a default."""
+    """The model has the shape that its run record declares, field by field, with no field left out or to a default.
+
+    A declaration must name the family, every size, and each other field that the model itself states: one that is left
+    out is one in which the model may differ unseen. The reference contract declares all twelve fields of its 0.5B model
+    (apr-pretrain-arch-polymorphic-v1, 001 and 003).
+    """
     declared = run.record.get("architecture")
     if not isinstance(declared, dict) or not declared:
         return Verdict.inconclusive(
@@ -103,12 +108,24 @@ def matches_declared(run: Run, model: Model) -> Verdict:
         if found != expected:
             where = model.config.sources.get(name, name)
             wrong.append(f"{where} is {'absent' if found is None else found}, run.yaml declares {name}: {expected}")
+    wrong += [
+        f"run.yaml: architecture.{name} is not declared, expected {stated}"
+        for name, stated in _stated(model).items()
+        if name not in declared
+    ]
     return Verdict.of(
         not wrong,
-        found="; ".join(wrong) + ". The configuration was edited, or the model is of another run",
+        found="; ".join(wrong) + ". The configuration or the record was edited, or the model is of another run",
         examined=(len(declared), "fields"),
         fields_differing=len(wrong),
     )
+
+
+def _stated(model: Model) -> dict[str, Any]:
+    """What a declaration has to name: family and sizes always, every other field where the model states it."""
+    fields = {name: getattr(model.config, name) for name in CONFIG_FIELDS}
+    stated = {name: value for name, value in fields.items() if name in SHAPE_FIELDS or value is not None}
+    return {"family": model.architecture.family, **stated}
 
 
 @matches_declared.counterexample
@@ -117,6 +134,12 @@ def one_layer_more(run: Run, model: Model) -> tuple[Run, Model]:
     if model.config.num_hidden_layers is None:
         raise NotApplicable("the model states no number of layers")
     return run, model.with_config(num_hidden_layers=model.config.num_hidden_layers + 1)
+
+
+@matches_declared.counterexample
+def a_declaration_of_the_family_alone(run: Run, model: Model) -> tuple[Run, Model]:
+    """A declaration cut down to the one field that any model of the family meets."""
+    return run.with_field("architecture", {"family": model.architecture.family}), model
 
 
 def objections_to_decoding(model: Model) -> list[str]:

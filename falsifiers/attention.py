@@ -188,7 +188,11 @@ def grouped_query_forward(
     if not found:
         import torch
 
-        cosines = torch.cosine_similarity(ours[0].double(), oracle_logits(model, decoder, prompt)[0].double(), dim=-1)
+        try:
+            theirs = oracle_logits(model, decoder, prompt)
+        except UnfitError as error:
+            return Verdict.inconclusive(f"{model.path}: no forward pass was compared: {error}")
+        cosines = torch.cosine_similarity(ours[0].double(), theirs[0].double(), dim=-1)
         lowest, position = float(cosines.min()), int(cosines.argmin())
         if not cosine.holds(lowest):
             found = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from falsifiable import Criterion, Model, NotApplicable, Verdict, falsifier
+from falsifiable import CONFIG_FIELDS, Criterion, Model, NotApplicable, Verdict, falsifier
 from falsifiers.closeness import RELATIVE_ERROR, beyond_rounding, cosine, likely_cause
 
 if TYPE_CHECKING:
@@ -125,3 +127,114 @@ def _first_value_larger(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     changed = values.copy()
     changed.flat[0] = changed.flat[0] * 1.001 + 1e-3
     return changed
+
+
+# The format has no key for these: llama.cpp infers them from the tensors.
+_NOT_IN_GGUF = ("tie_word_embeddings", "attention_bias")
+# tokenizer.ggml.<name>_token_id -> field of the checkpoint's configuration files and tokenizer.
+_SPECIAL_IDS = {"bos": "bos_token_id", "eos": "eos_token_id", "padding": "pad_token_id"}
+_FLOAT32_ROUNDING = 2.0**-23  # GGUF stores the rotary base and epsilon as float32
+_EPSILON_AND_BASE = ("rms_norm_eps", "rope_theta")
+
+
+@falsifier("export.config-agrees")
+def config_agrees(export: Model, checkpoint: Model) -> Verdict:
+    """The export's configuration and special ids are those of the checkpoint, field by field.
+
+    Equal tensors do not make an equal model: another rotary base, division into heads or epsilon loads everywhere and
+    computes another function, and another end-of-sequence id never stops. Every field that both formats can state is
+    compared, rotary base and epsilon to within float32; an id must be one that the checkpoint's config.json,
+    generation_config.json or tokenizer names. Keys: GGUF specification; the exporter of SHIP-TWO fell back in silence
+    to an epsilon of 1e-5 and a rotary base by architecture.
+    """
+    if not export.config.sources or not checkpoint.config.sources:
+        mute = checkpoint if export.config.sources else export
+        return Verdict.inconclusive(f"{mute.path}: states no size under the name {mute.architecture.stored}")
+    unasked = _NOT_IN_GGUF if "gguf" in (export.format, checkpoint.format) else ()
+    fields = [name for name in CONFIG_FIELDS if name not in unasked]
+    faults = [said for name in fields if (said := _field_fault(export, checkpoint, name))]
+    faults += [*_rotary_faults(export, checkpoint), *_id_faults(export, checkpoint)]
+    return Verdict.of(
+        not faults,
+        found="; ".join(faults) + ". The exporter took a default, or the export was edited since",
+        examined=(len(fields) + len(_SPECIAL_IDS), "fields"),
+        fields_differing=len(faults),
+    )
+
+
+def _field_fault(export: Model, checkpoint: Model, name: str) -> str:
+    """What is wrong with one field of the export, or "" where nothing is or the checkpoint does not state it."""
+    found, expected = getattr(export.config, name), getattr(checkpoint.config, name)
+    if name == "head_dim":  # neither format has to state it
+        found, expected = export.config.derived_head_dim(), checkpoint.config.derived_head_dim()
+    if expected is None or (found is None and name in ("vocab_size", "head_dim")):
+        return ""
+    where = export.config.sources.get(name, name)
+    if found is None:
+        return f"{where} is absent from the export, {expected} in the checkpoint"
+    same = found == expected
+    if name in _EPSILON_AND_BASE:
+        same = math.isclose(found, expected, rel_tol=_FLOAT32_ROUNDING)
+    return "" if same else f"{where} is {found} in the export, expected {expected} as in the checkpoint"
+
+
+def _rotary_faults(export: Model, checkpoint: Model) -> Iterator[str]:
+    """Rotary keys that no canonical field holds: how many values of a head turn, and whether angles are scaled."""
+    size, prefix = checkpoint.config.derived_head_dim(), export.architecture.stored
+    turned = export.metadata.get(f"{prefix}.rope.dimension_count")
+    if isinstance(turned, int) and size is not None and turned != size:
+        yield f"{prefix}.rope.dimension_count is {turned}, expected {size}, the checkpoint's size of a head"
+    rope = checkpoint.metadata.get("rope_parameters") or checkpoint.metadata.get("rope_scaling")
+    kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else "default"
+    scaled = export.metadata.get(f"{prefix}.rope.scaling.type", "none")
+    if checkpoint.format == "huggingface" and kind == "default" and scaled != "none":
+        yield f"{prefix}.rope.scaling.type is {scaled}, expected none: the checkpoint scales no rotary position"
+
+
+def _id_faults(export: Model, checkpoint: Model) -> Iterator[str]:
+    for ours, theirs in _SPECIAL_IDS.items():
+        key = f"tokenizer.ggml.{ours}_token_id" if export.format == "gguf" else theirs
+        found, named = export.metadata.get(key), _named_ids(checkpoint, theirs)
+        if found is None and named and ours == "eos":
+            yield f"{key} is absent from the export, {named[0]} in the checkpoint"
+        elif found is not None and named and found not in named:
+            known = " or ".join(str(one) for one in dict.fromkeys(named))
+            yield f"{key} is {found} in the export, expected {known} as in the checkpoint"
+
+
+def _named_ids(checkpoint: Model, name: str) -> list[int]:
+    """Every id that the checkpoint's files give for ``name``; generation_config.json may list several."""
+    gguf = name.replace("pad_", "padding_")
+    stored = [checkpoint.metadata.get(key) for key in (name, f"generation_config.{name}", f"tokenizer.ggml.{gguf}")]
+    stored.append(getattr(checkpoint.tokenizer, name, None))
+    ids = [one for value in stored for one in (value if isinstance(value, (list, tuple)) else (value,))]
+    return [one for one in ids if isinstance(one, int)]
+
+
+def _stated(export: Model, name: str) -> Any:
+    value = getattr(export.config, name)
+    if not value:
+        raise NotApplicable(f"the export states no {name}")
+    return value
+
+
+@config_agrees.counterexample
+def another_rotary_base(export: Model, checkpoint: Model) -> tuple[Model, Model]:
+    """A rotary base a hundred times larger: every position turns by other angles."""
+    return export.with_config(rope_theta=_stated(export, "rope_theta") * 100), checkpoint
+
+
+@config_agrees.counterexample
+def half_the_heads(export: Model, checkpoint: Model) -> tuple[Model, Model]:
+    """Half as many heads, each twice as wide: every tensor keeps its shape."""
+    return export.with_config(num_attention_heads=_stated(export, "num_attention_heads") // 2), checkpoint
+
+
+@config_agrees.counterexample
+def another_end_of_sequence(export: Model, checkpoint: Model) -> tuple[Model, Model]:
+    """An end-of-sequence id that is a token, and not the one that the checkpoint was trained to end with."""
+    named = _named_ids(checkpoint, "eos_token_id")
+    if not named:
+        raise NotApplicable("the checkpoint names no end-of-sequence id")
+    key = "tokenizer.ggml.eos_token_id" if export.format == "gguf" else "eos_token_id"
+    return export.with_metadata({key: max(named) + 1}), checkpoint

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
-from falsifiable import Command, Corpus, Criterion, Model, NotApplicable, Run, Tokenizer, Verdict, falsifier
+from falsifiable import (
+    CONFIG_FIELDS,
+    ArtifactError,
+    Command,
+    Corpus,
+    Criterion,
+    Model,
+    NotApplicable,
+    Run,
+    Tokenizer,
+    Verdict,
+    falsifier,
+)
 
 _TOKENIZER_FIELDS = ("size", "type", "pre", "bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "digest")
 _MODEL_FIELDS = ("format", "parameters", "embedding_rows", "digest")
 _PLAIN = (str, int, float, bool)
+_MOST_TOKENS = 1_000_000  # a counterexample makes no longer list; published tokenizers have up to 262,144
 
 
 @falsifier("field")
@@ -76,16 +92,83 @@ def another_value(
     path: str,
     criterion: Criterion,
 ) -> dict[str, Any]:
-    """A criterion that the value found just misses; for a run, a value that just misses the criterion."""
-    bound = [one for one in (model, run, tokenizer, corpus) if one is not None]
-    value = _value(bound[0], path) if len(bound) == 1 else None
-    if value is None:
+    """The same artifact with a value of that field which misses the criterion.
+
+    A criterion that every value tried meets can refute nothing: the artifact then comes back with the last value, and
+    the counterexample survives.
+    """
+    bound = {"model": model, "run": run, "tokenizer": tokenizer, "corpus": corpus}
+    role, artifact = next(((role, one) for role, one in bound.items() if one is not None), ("", None))
+    if artifact is None or _value(artifact, path) is None:
         raise NotApplicable(f"{path} is absent")
-    if run is not None:
-        return {"run": run.with_field(path, missing(criterion))}
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return {"criterion": Criterion(above=float(value))}
-    return {"criterion": Criterion(equals=f"not {value}")}
+    mutants = []
+    for value in _others(_value(artifact, path), criterion):
+        with contextlib.suppress(ArtifactError):  # a value that the file could not hold
+            mutant = _with_value(artifact, path, value)
+            found = _value(mutant, path)
+            if found is not None:
+                mutants.append(mutant)
+                if not criterion.holds(found):
+                    break
+    if not mutants:
+        raise NotApplicable(f"{path} of a {role} cannot be changed")
+    return {role: mutants[-1]}
+
+
+def _others(value: object, criterion: Criterion) -> list[Any]:
+    """Other values of the type of ``value``: just beside every bound, then far from all."""
+    if isinstance(value, bool):
+        return [not value]
+    if not isinstance(value, (int, float)):
+        return ["something else", ""]
+    bounds = (criterion.at_least, criterion.at_most, criterion.above, criterion.below, criterion.equals)
+    near = [bound for bound in bounds if isinstance(bound, (int, float)) and math.isfinite(bound)]
+    step = 1 + (criterion.within or 0)
+    numbers = [*(edge + way for edge in near for way in (-step, step)), 0, -1, 1e308, -1e308]
+    return [int(number) for number in numbers] if isinstance(value, int) else [float(number) for number in numbers]
+
+
+def _with_value(artifact: Model | Run | Tokenizer | Corpus, path: str, value: Any) -> Model | Run | Tokenizer | Corpus:
+    """The artifact with one field set. Raises NotApplicable for a field that nothing sets."""
+    if isinstance(artifact, Run):
+        return artifact.with_field(path, value)
+    if isinstance(artifact, Model):
+        return _model_with_value(artifact, path, value)
+    if isinstance(artifact, Corpus):
+        manifest: dict[str, Any] = deepcopy(dict(artifact.manifest))
+        *outer, last = path.split(".")
+        inner = manifest
+        for part in outer:
+            inner = inner[part]
+        inner[last] = value
+        return replace(artifact, manifest=manifest)
+    if path == "digest":
+        return artifact.with_tokens(artifact.size + 1)
+    if path == "size":
+        return artifact.with_tokens(min(value, _MOST_TOKENS)) if value > 0 else artifact.without_tokens()
+    return artifact.with_field(path, value)
+
+
+def _model_with_value(model: Model, path: str, value: Any) -> Model:
+    if path in model.metadata:
+        return model.with_metadata({path: value})
+    if path in ("architecture.stored", "architecture.family", "architecture.role"):
+        decoder = path.endswith("role") and model.architecture.role == "decoder"
+        names = (
+            ("bert", "BertModel") if decoder or model.architecture.family != "bert" else ("qwen2", "Qwen2ForCausalLM")
+        )
+        return model.with_architecture(names[model.format != "gguf"])
+    if path == "digest":
+        return model.with_metadata({"general.description": "edited"})
+    if path == "embedding_rows":
+        return model.with_extra_tensor("token_embedding", (max(0, value), model.tensor("token_embedding").shape[1]))
+    if path == "parameters":
+        for name in model.tensors:
+            model = model.without_tensor(name)
+        return model.with_extra_tensor("parameters", (value,)) if value > 0 else model
+    if path in CONFIG_FIELDS:
+        return model.with_config(**{path: value})
+    raise NotApplicable(f"{path} of a model cannot be changed")
 
 
 def missing(criterion: Criterion) -> str | int | float:

@@ -21,13 +21,17 @@ FIELDS = (
     "max_position_embeddings", "rope_theta", "rms_norm_eps", "tie_word_embeddings",
 )  # fmt: skip
 
+ABOUT_THE_SAVING = ("_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache")
+"""Keys of config.json that say how a model was saved, not what it computes."""
+
 
 @falsifier("initialization.config-passes-through")
 def config_passes_through(init: Model, trained: Model) -> Verdict:
     """Every architecture field of the init checkpoint stands in the trained one, and none is left to a default.
 
     The ten fields are those that the reference contract extracts (seven sizes, rotary base, epsilon, tying). Tying is
-    not asked of a GGUF file, whose format has no key for it.
+    not asked of a GGUF file, whose format has no key for it. Between two Hugging Face folders, every other key of
+    config.json (the activation, say) must be the same too, but for those that describe the saving.
     """
     fields = [name for name in FIELDS if name != "tie_word_embeddings" or "gguf" not in (init.format, trained.format)]
     wrong = []
@@ -44,9 +48,27 @@ def config_passes_through(init: Model, trained: Model) -> Verdict:
             )
     if init.architecture.family != trained.architecture.family:
         wrong.append(f"architecture {init.architecture.stored} became {trained.architecture.stored}")
+    wrong += _other_keys_changed(init, trained, fields)
     return Verdict.of(
         not wrong, found="; ".join(wrong), examined=(len(fields) + 1, "fields"), fields_differing=len(wrong)
     )
+
+
+def _other_keys_changed(init: Model, trained: Model, fields: list[str]) -> Iterator[str]:
+    if (init.format, trained.format) != ("huggingface", "huggingface"):
+        return
+    for key in sorted({*init.metadata, *trained.metadata}):
+        before, after = init.metadata.get(key), trained.metadata.get(key)
+        if key not in (*fields, *ABOUT_THE_SAVING) and "." not in key and before != after:
+            yield f"config.json:{key} is {after} after training, {before} in the init checkpoint"
+
+
+@config_passes_through.counterexample
+def another_activation(init: Model, trained: Model) -> tuple[Model, Model]:
+    """The same sizes, another function."""
+    if (init.format, trained.format) != ("huggingface", "huggingface"):
+        raise NotApplicable("only config.json names the activation")
+    return init, trained.with_metadata(hidden_act="relu")
 
 
 @config_passes_through.counterexample

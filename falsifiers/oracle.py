@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from falsifiable import Model
+from falsifiers.reference_decoder import UnfitError
 
 if TYPE_CHECKING:
     import torch
@@ -24,17 +25,28 @@ _PART = {
 def oracle_logits(model: Model, decoder: Decoder, ids: torch.Tensor) -> torch.Tensor:
     """Logits [batch, length, vocabulary] that ``transformers`` computes, in float32, from the weights of ``decoder``.
 
-    The model is built without memory of its own and shares the decoder's tensors.
+    The model is built without memory of its own and shares the decoder's tensors. A folder is built from its own
+    config.json, every key of it, so that what this project reads otherwise, or does not read at all, shows.
+
+    Raises:
+        UnfitError: ``transformers`` builds no model from this configuration, or one with other tensors.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    config = AutoConfig.for_model(**_configuration(model, decoder))
-    with torch.device("meta"):
-        oracle = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    stored = _stored_configuration(model) if model.format == "huggingface" else {}
+    tied = bool(stored.pop("tie_word_embeddings", False))
     weights = {_oracle_name(name): tensor for name, tensor in decoder.weights.items()}
-    weights.setdefault("lm_head.weight", decoder.weights["token_embedding"])
-    oracle.load_state_dict(weights, assign=True, strict=True)
+    if tied or "lm_head.weight" not in weights:
+        weights["lm_head.weight"] = decoder.weights["token_embedding"]
+    try:
+        config = AutoConfig.for_model(**{**(stored or _configuration(model, decoder)), "tie_word_embeddings": False})
+        with torch.device("meta"):
+            oracle = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        oracle.load_state_dict(weights, assign=True, strict=True)
+    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, ImportError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise UnfitError(f"transformers builds no model of these tensors from the configuration: {said}") from error
     device = decoder.weights["token_embedding"].device
     # The table of rotary frequencies is no weight and was left without memory.
     with device:
@@ -42,6 +54,24 @@ def oracle_logits(model: Model, decoder: Decoder, ids: torch.Tensor) -> torch.Te
     with torch.no_grad():
         found: torch.Tensor = oracle.eval()(input_ids=ids.to(device)).logits
     return found
+
+
+def _stored_configuration(model: Model) -> dict[str, Any]:
+    """config.json as stored, less what would load code or kernels of others or change the type of the weights."""
+    unwanted = (
+        "auto_map",
+        "quantization_config",
+        "attn_implementation",
+        "dtype",
+        "torch_dtype",
+        "transformers_version",
+    )
+    kept = {
+        key: value
+        for key, value in model.metadata.items()
+        if key not in unwanted and not key.startswith(("_", "generation_config."))
+    }
+    return {"model_type": model.architecture.family, **kept}
 
 
 def _configuration(model: Model, decoder: Decoder) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -123,3 +123,63 @@ def changed_after_the_run(
         split = next(iter(corpus.splits))
         return {"corpus": corpus.with_split(split, tokens=0)}
     raise NotApplicable("nothing is bound beside the run")
+
+
+@falsifier("record.agrees-with-files")
+def agrees_with_files(run: Run, model: Model, corpus: Corpus) -> Verdict:
+    """What run.yaml says of its model and its data is what the files themselves say.
+
+    The number of parameters is that of the tensors; sha256, tokens, files and share of real rows of every split are
+    those of the corpus manifest. Each was typed into the record of a run once (SHIP-TWO: a 494M checkpoint was passed
+    for the 370M one that the criterion names; twenty reports repeated the state of a corpus that its manifest denied).
+    """
+    faults = [] if run.field("parameters") == model.parameters else [
+        f"run.yaml: parameters is {run.field('parameters')}, the tensors of {model.path.name} hold {model.parameters}"
+    ]  # fmt: skip
+    splits = list(dict.fromkeys([*corpus.splits, *run.datasets]))
+    faults += [said for split in splits for said in _dataset_faults(run, corpus, split)]
+    return Verdict.of(
+        not faults,
+        found="; ".join(faults) + ". The record was typed by hand, or is of another model or other data",
+        examined=(1 + len(splits), "entries"),
+        disagreements=len(faults),
+    )
+
+
+def _dataset_faults(run: Run, corpus: Corpus, name: str) -> Iterator[str]:
+    recorded, split = run.datasets.get(name), corpus.splits.get(name)
+    if split is None or not isinstance(recorded, Mapping):
+        absent, present = (
+            ("run.yaml", "the corpus manifest") if split is not None else ("the corpus manifest", "run.yaml")
+        )
+        yield f"datasets.{name} is in {present} and absent from {absent}"
+        return
+    pinned = {"sha256": split.sha256, "tokens": split.tokens, "files": len(split.files), "real_share": split.real_share}
+    for key, expected in pinned.items():
+        if expected is not None and recorded.get(key) != expected:
+            yield f"run.yaml: datasets.{name}.{key} is {recorded.get(key)}, the corpus manifest says {expected}"
+
+
+@agrees_with_files.counterexample
+def another_number_of_parameters(run: Run, model: Model, corpus: Corpus) -> tuple[Run, Model, Corpus]:
+    """A record of a model that is a parameter larger."""
+    return run.with_field("parameters", model.parameters + 1), model, corpus
+
+
+@agrees_with_files.counterexample
+def data_of_another_digest(run: Run, model: Model, corpus: Corpus) -> tuple[Run, Model, Corpus]:
+    """A record that names other bytes for its first split."""
+    return run.with_field(f"datasets.{_first_split(corpus)}.sha256", "0" * 64), model, corpus
+
+
+@agrees_with_files.counterexample
+def more_tokens_than_there_are(run: Run, model: Model, corpus: Corpus) -> tuple[Run, Model, Corpus]:
+    """A record of ten times the tokens of its first split."""
+    name = _first_split(corpus)
+    return run.with_field(f"datasets.{name}.tokens", 10 * corpus.splits[name].tokens + 1), model, corpus
+
+
+def _first_split(corpus: Corpus) -> str:
+    if not corpus.splits:
+        raise NotApplicable("the corpus has no split")
+    return next(iter(corpus.splits))

@@ -78,6 +78,10 @@ def _refuse_variants(model: Model) -> None:
     kind = rope.get("rope_type", rope.get("type", "default")) if isinstance(rope, dict) else "default"
     if model.architecture.family not in FAMILIES:
         raise UnfitError(f"architecture {prefix} is not one of {', '.join(FAMILIES)}")
+    # transformers reads the gate's function from here; this decoder has the formula of one.
+    for key in ("hidden_act", "hidden_activation", "activation_function"):
+        if model.metadata.get(key) not in (None, "silu"):
+            raise UnfitError(f"{key} is {model.metadata[key]!r}, and this decoder has the formula of 'silu' only")
     if kind != "default" or model.metadata.get(f"{prefix}.rope.scaling.type", "none") != "none":
         raise UnfitError("its rotary positions are scaled, which this decoder does not do")
     if model.metadata.get("use_sliding_window") is True or "rope_freqs.weight" in model.tensors:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any
 
-from falsifiable import Corpus, Criterion, Model, Run, Verdict, falsifier
+from falsifiable import Corpus, Criterion, Model, NotApplicable, Run, Verdict, falsifier
 from falsifiers.evaluation import EvaluationError, recomputed_loss
 
 
@@ -43,6 +43,8 @@ def _window_faults(run: Run, phase: str, steps: list[Any], ended: Criterion) -> 
         yield "metrics.jsonl: its last line is cut; the run was killed while it wrote"
     if done < planned:
         yield f"run.yaml: {done} of {planned} planned steps were done; the run was cut short ({reason})"
+    if done > planned:
+        yield f"run.yaml: {done} steps were done, {planned} planned; a plan was typed by hand, or two runs are one log"
     if not ended.holds(reason):
         yield f"run.yaml: end_reason is {reason}, expected {ended}"
     if steps != list(range(done + 1)):
@@ -68,6 +70,12 @@ def cut_short(run: Run) -> Run:
 def ended_otherwise(run: Run) -> Run:
     """A run whose loss became infinite."""
     return run.with_field("end_reason", "diverged")
+
+
+@window_complete.counterexample
+def fewer_steps_planned_than_done(run: Run) -> Run:
+    """A plan that was typed shorter than what was done."""
+    return run.with_field("steps.planned", int(run.field("steps.done") or 0) - 1)
 
 
 @window_complete.counterexample
@@ -168,13 +176,95 @@ def a_start_at_chance(run: Run) -> Run:
     return run.with_metric("init_val_loss", math.log(int(run.field("architecture.vocab_size") or 2)), 0)
 
 
+@falsifier("run.loss-varies", level="integration")
+def loss_varies(run: Run, *, phase: str = "", repeated: float = 0.05, longest: int = 5) -> Verdict:
+    """Training losses move from step to step, as losses of different batches do, and stand still nowhere.
+
+    In the reference cascade an exhausted stream of batches returned a loss of exactly 1.0 at every step, and no gate
+    saw it (training-loop-pretrain-v1: no constant loss on an exhausted stream). Real float32 losses do not repeat: in
+    the 800 steps of this project's reference run, not one equals the one before.
+
+    Args:
+        phase: the phase whose losses are read; empty for every phase, each by itself.
+        repeated: largest share of losses that equal the one before. Losses logged with two decimals repeat in about 3
+            of 100 steps where they scatter by 0.1 nats.
+        longest: largest number of equal losses in a row. Five in a row come once in 100,000 steps where 5 % repeat.
+    """
+    phases = [phase] if phase else list(dict.fromkeys(str(row.get("phase")) for row in run.rows))
+    logged = {one: _losses(run, one) for one in phases}
+    compared = sum(max(0, len(losses) - 1) for losses in logged.values())
+    if not compared:
+        return Verdict.inconclusive(
+            f"{run.path}: metrics.jsonl has no two losses{f' in phase {phase}' if phase else ''}"
+        )
+    found, equal_in_all, longest_of_all = "", 0, 1
+    for one, losses in logged.items():
+        equal, streak, step, value = _standstill(losses)
+        equal_in_all, longest_of_all = equal_in_all + equal, max(longest_of_all, streak)
+        if not found and (streak > longest or equal > repeated * (len(losses) - 1)):
+            found = (
+                f"metrics.jsonl: loss is {value} at {streak} steps in a row from step {step} of phase {one}, and "
+                f"equals the one before at {equal} of {len(losses) - 1} steps, expected at most {longest} in a row and "
+                f"a share of {repeated:g}; the data ran out and a placeholder was logged, or the log is scripted"
+            )
+    return Verdict.of(
+        not found, found=found, examined=(compared, "steps"), repeated=equal_in_all / compared, longest=longest_of_all
+    )
+
+
+def _losses(run: Run, phase: str) -> list[tuple[Any, float]]:
+    """Step and loss of every row of ``phase`` whose loss is a number."""
+    rows = [row for row in run.rows if str(row.get("phase")) == phase]
+    return [(row.get("step"), row["loss"]) for row in rows if isinstance(row.get("loss"), (int, float))]
+
+
+def _standstill(losses: list[tuple[Any, float]]) -> tuple[int, int, Any, Any]:
+    """How many losses equal the one before; the length, first step and value of the longest row of equal ones."""
+    equal, longest, first, value, start = 0, 0, None, None, 0
+    for at, (_, loss) in enumerate(losses):
+        if at and loss == losses[at - 1][1]:
+            equal += 1
+        else:
+            start = at
+        if at - start + 1 > longest:
+            longest, first, value = at - start + 1, losses[start][0], loss
+    return equal, longest, first, value
+
+
+@loss_varies.counterexample
+def a_tail_of_placeholders(run: Run, *, phase: str) -> Run:
+    """A log whose second half is exactly 1.0, as after the last batch of an exhausted stream."""
+    _two_losses(run, phase)
+    return run.with_series(
+        "loss", lambda points: [*points[: len(points) // 2], *((step, 1.0) for step, _ in points[len(points) // 2 :])],
+        phase or None,
+    )  # fmt: skip
+
+
+@loss_varies.counterexample
+def a_constant_log(run: Run, *, phase: str) -> Run:
+    """A log that says the same at every step."""
+    _two_losses(run, phase)
+    return run.with_series("loss", lambda points: [(step, 1.5) for step, _ in points], phase or None)
+
+
+def _two_losses(run: Run, phase: str) -> None:
+    if len(run.series("loss", phase or None)) < 4:
+        raise NotApplicable("the log holds fewer than four losses")
+
+
 @falsifier("run.as-requested")
 def as_requested(run: Run, *, fields: tuple[str, ...] = ("device", "dtype", "seed", "data", "init")) -> Verdict:
     """What was asked for is what was used: no CPU for CUDA, no random weights for a checkpoint, no made-up data.
 
     Args:
-        fields: fields of the run record that hold `requested` beside `actual`.
+        fields: fields of the run record that hold `requested` beside `actual`. A `device` that is a GPU must have been
+            seen: environment.cuda is its name as the recorder found it, null where no parameter lay on one.
     """
+    if not fields:
+        return Verdict.inconclusive(
+            f"{run.path}: `fields` is empty and nothing is compared; name device, seed or another"
+        )
     wrong = [f"{name}: {said}" for name in fields if (said := _substitution(run, name))]
     return Verdict.of(
         not wrong,
@@ -191,6 +281,9 @@ def _substitution(run: Run, name: str) -> str:
         return f"`{missing}` is absent, so what was used is not known"
     if name == "init":
         return _init_substitution(run, str(requested), str(actual))
+    seen = run.field("environment.cuda")
+    if name == "device" and "cuda" in str(actual) and seen is None:
+        return f"device.actual is {actual}, and environment.cuda is null, expected a GPU's name: there was none"
     return "" if requested == actual else f"requested {requested}, actual {actual}"
 
 
@@ -210,10 +303,23 @@ def _init_substitution(run: Run, requested: str, actual: str) -> str:
 @as_requested.counterexample
 def another_device(run: Run, *, fields: tuple[str, ...] = ("device",)) -> Run:
     """A first field of which something else was used."""
+    if not fields:
+        raise NotApplicable("no field is compared")
     return run.with_field(f"{fields[0]}.actual", "something else")
 
 
 @as_requested.counterexample
 def not_looked_at(run: Run, *, fields: tuple[str, ...] = ("device",)) -> Run:
     """A last field of which nobody recorded what was used."""
+    if not fields or run.field(f"{fields[-1]}.actual") is None:
+        raise NotApplicable("no field is compared, or the last one is not recorded")
     return run.without_field(f"{fields[-1]}.actual")
+
+
+@as_requested.counterexample
+def a_gpu_that_was_not_there(run: Run, *, fields: tuple[str, ...] = ("device",)) -> Run:
+    """A GPU typed into the record of a machine that has none."""
+    if "device" not in fields:
+        raise NotApplicable("the device is not compared")
+    typed = run.with_field("device", {"requested": "cuda", "actual": "cuda"})
+    return typed.with_field("environment.cuda", None)

@@ -58,7 +58,7 @@ def test_a_signature_says_what_a_contract_may_write():
 def test_a_verdict_over_nothing_is_inconclusive_whatever_it_says():
     assert Verdict.of(True, examined=(0, "tensors")).outcome == "inconclusive"
     assert Verdict.of(True).outcome == "inconclusive"
-    assert Verdict.of(False, examined=0).found == "examined nothing"
+    assert Verdict.of(False, examined=0).found == "it examined nothing"
 
 
 def test_a_falsified_verdict_always_says_something():

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from falsifiable.artifacts import CONFIG_FIELDS as CONFIG_FIELDS
+from falsifiable.artifacts import ArtifactError as ArtifactError
 from falsifiable.artifacts import Command as Command
 from falsifiable.artifacts import Corpus as Corpus
 from falsifiable.artifacts import Model as Model
@@ -40,8 +42,8 @@ _LATE = {
 }
 
 __all__ = [
-    "Command", "Corpus", "Criterion", "Model", "NotApplicable", "Run", "Scalar", "Tokenizer", "Verdict", "falsifier",
-    "open_corpus", "open_model", "open_run", "open_tokenizer", "validate",
+    "CONFIG_FIELDS", "ArtifactError", "Command", "Corpus", "Criterion", "Model", "NotApplicable", "Run", "Scalar",
+    "Tokenizer", "Verdict", "falsifier", "open_corpus", "open_model", "open_run", "open_tokenizer", "validate",
 ]  # fmt: skip
 
 

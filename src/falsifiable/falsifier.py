@@ -106,16 +106,12 @@ class Verdict:
         ``(291, "tensors")``; without it, the number of measurements counts. A verdict over nothing is inconclusive,
         whatever ``holds`` says: a check that looked at no tensor has refuted nothing.
         """
-        measured = tuple(
-            Measurement(name, *value) if isinstance(value, tuple) else Measurement(name, value)
-            for name, value in measurements.items()
-        )
+        measured = tuple(_measurement(name, value) for name, value in measurements.items())
         count, unit = examined if isinstance(examined, tuple) else (examined, "")
         if count is None:
             count, unit = len(measured), "measurements"
         if count <= 0:
-            nothing = "examined nothing" + (f" (0 {unit})" if unit else "")
-            return cls("inconclusive", found or nothing, measured, 0, unit)
+            return cls("inconclusive", "it examined nothing" + (f" (0 {unit})" if unit else ""), measured, 0, unit)
         if holds:
             return cls("held", "", measured, count, unit)
         said = found or "the condition does not hold for " + ", ".join(str(one) for one in measured)
@@ -140,6 +136,16 @@ class Verdict:
     def from_json(cls, data: Mapping[str, Any]) -> Verdict:
         """The verdict that ``to_json`` wrote."""
         return cls(**{**data, "measurements": tuple(Measurement(**one) for one in data["measurements"])})
+
+
+def _measurement(name: str, value: Any) -> Measurement:
+    """A value, or a value with its unit; a number of some library becomes Python's own."""
+    quantity, unit = value if isinstance(value, tuple) else (value, "")
+    if hasattr(quantity, "item") and not isinstance(quantity, Scalar):
+        quantity = quantity.item()
+    if not isinstance(quantity, Scalar | None):
+        raise TypeError(f"measurement {name} is a {type(quantity).__name__}; expected a number, a text or None")
+    return Measurement(name, quantity, unit)
 
 
 Counterexample = Callable[..., Any]

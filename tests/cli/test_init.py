@@ -42,7 +42,7 @@ def test_any_folder_name_makes_a_valid_contract(contract, here, specimens, name)
     shutil.copy(specimens["export"], here / name / "- [a]: #b.gguf")
     assert contract("init", name).code == 0
     done = contract("validate", "--no-run", "--root", name)
-    assert (done.code, done.out) == (0, "1 contracts with 4 falsifiers are valid\n"), done.err
+    assert (done.code, done.out) == (0, "1 contract with 4 falsifiers: valid\n"), done.err
 
 
 def test_a_path_that_artifacts_yaml_cannot_hold_is_passed_over(contract, here, specimens):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -144,3 +145,47 @@ def test_on_a_branch_the_regions_are_left_alone(shop):
     assert shop.contract("record").returncode == 0
     assert (shop.root / "spec/shop/spec.md").read_bytes() == before
     assert list((shop.root / "spec/shop/evidence").glob("*.json"))
+
+
+def test_what_is_recorded_is_read_again(shop):
+    assert shop.contract("validate").returncode == 0
+    weights = shop.root / "run/finetuned/model.safetensors"
+    before = weights.stat()
+    with weights.open("r+b") as file:
+        file.seek(-64, os.SEEK_END)
+        file.write(b"\xff" * 64)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done = shop.contract("record")
+    assert done.returncode == 1, "the bytes are others, and hold NaN, though the file looks unchanged"
+
+
+def test_a_metric_that_only_stands_in_the_record_discharges_nothing(shop):
+    path = shop.root / "contracts/shop.yaml"
+    metric = "check: metric, on: {run: run}, with: {series: val_loss, criterion: {below: 9}}"
+    path.write_text(
+        path.read_text()
+        + f"  - {{id: FALSIFY-SHOP-005, claim: The loss is low, {metric}}}\n"
+        + "discharge:\n  run: {device: cpu, val_loss: {below: 9}}\n"
+    )
+    shop.commit("conditions")
+    done = shop.contract("validate", "--format", "json")
+    observed = {one["name"]: one for one in json.loads(done.stdout)["contracts"][0]["discharge"]}
+    assert (observed["device"]["source"], observed["device"]["met"]) == ("record", True)
+    assert (observed["val_loss"]["source"], observed["val_loss"]["met"]) == ("stated", False)
+
+
+def test_an_uncommitted_command_earns_no_integration(shop):
+    path = shop.root / "contracts/shop.yaml"
+    path.write_text(
+        path.read_text().replace("  run: {kind: run}\n", "  run: {kind: run}\n  refuses: {kind: command}\n")
+        + "  - {id: FALSIFY-SHOP-006, claim: No, check: command, on: {command: refuses}, with: {exit_code: 1}}\n"
+    )
+    shop.edit("artifacts.yaml", "run: run\n", "run: run\nrefuses: {command: [sh, tool.sh], sources: [tool.sh]}\n")
+    (shop.root / "tool.sh").write_text("exit 1\n")
+    shop.commit("a command")
+    assert shop.contract("record", "--run-commands").returncode == 0
+    assert statuses(shop)["FALSIFY-SHOP-006"]["recorded"]["status"] == "INTEGRATION"
+    (shop.root / "tool.sh").write_text("exit 1 # or so\n")
+    assert shop.contract("validate", "--run-commands").returncode == 0
+    status = json.loads(shop.contract("status", "--run-commands", "--format", "json").stdout)
+    assert status[0]["falsifiers"][-1]["local"]["status"] == "PARTIAL"

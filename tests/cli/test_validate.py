@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -152,3 +153,73 @@ def test_nothing_to_examine_ends_3(shop):
 def test_the_console_script_and_the_module_exit_alike(shop):
     shop.edit("contracts/shop.yaml", "equals: 56", "equals: 57")
     assert shop.contract("validate", module=False).returncode == shop.contract("validate", module=True).returncode == 1
+
+
+@pytest.mark.parametrize("limit", [["--time-limit", "nan"], ["--time-limit", "0"], ["--memory-limit", "-1"]])
+def test_a_limit_that_limits_nothing_is_wrong_usage(shop, limit):
+    done = shop.contract("validate", *limit)
+    assert done.returncode == 4
+    assert limit[0] in done.stderr
+
+
+def test_naming_a_contract_that_is_not_there_is_wrong_usage_even_when_nothing_is_run(shop):
+    assert shop.contract("validate", "--no-run", "shpo").returncode == 4
+
+
+NEIGHBOURS = '''
+    """One check that returns what is no number, beside one that takes its time."""
+    import decimal, time
+    from falsifiable import Verdict, falsifier
+
+    @falsifier("shop.slow")
+    def slow() -> Verdict:
+        """Holds after a while."""
+        time.sleep(1)
+        return Verdict.of(True, examined=1)
+
+    @falsifier("shop.odd")
+    def odd() -> Verdict:
+        """Measures in a type that JSON has no word for."""
+        return Verdict.of(True, loss=decimal.Decimal(1))
+'''
+
+
+def test_a_broken_check_leaves_its_neighbours_alone(shop):
+    shop.plugin(NEIGHBOURS)
+    shop.add_falsifier("FALSIFY-SHOP-011", "shop.slow")
+    shop.add_falsifier("FALSIFY-SHOP-012", "shop.odd")
+    found = {
+        one["falsifier"]: one
+        for one in json.loads(shop.contract("validate", "--format", "json").stdout)["contracts"][0]["judgements"]
+    }
+    assert found["FALSIFY-SHOP-011"]["verdict"]["outcome"] == "held"
+    assert "measurement loss is a Decimal" in found["FALSIFY-SHOP-012"]["verdict"]["found"]
+
+
+def test_a_plugin_cannot_take_the_place_of_a_shipped_check(shop):
+    shop.plugin(NEIGHBOURS.replace("shop.slow", "weights.finite"))
+    shop.add_falsifier("FALSIFY-SHOP-012", "shop.odd")
+    done = shop.contract("validate")
+    assert done.returncode == 4
+    assert "it defines weights.finite, which falsifiers defines already" in done.stderr
+
+
+SPAWNS = '''
+    """A check that starts a program in a session of its own, and leaves it running."""
+    import subprocess
+    from falsifiable import Verdict, falsifier
+
+    @falsifier("shop.leaves")
+    def leaves() -> Verdict:
+        """Leaves a child."""
+        subprocess.Popen(["sleep", "86399"], process_group=0)
+        return Verdict.of(True, examined=1)
+'''
+
+
+def test_no_program_outlives_the_worker_that_started_it(shop):
+    shop.plugin(SPAWNS)
+    shop.add_falsifier("FALSIFY-SHOP-011", "shop.leaves")
+    assert shop.contract("validate").returncode == 0
+    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not any(b"86399" in one for one in running)

@@ -41,6 +41,40 @@ def test_only_changes_of_judging_code_make_it_dirty(tmp_path: Path) -> None:
     assert Repository(tmp_path).dirty
 
 
+def test_uncommitted_bindings_make_it_dirty(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    bindings = tmp_path / "artifacts.yaml"
+    bindings.write_text("trainer: {command: train}\n")
+    assert Repository(tmp_path).dirty
+    commit_all(tmp_path)
+    assert not Repository(tmp_path).dirty
+    bindings.write_text("trainer: {command: fake}\n")
+    assert Repository(tmp_path).dirty
+    bindings.unlink()
+    assert Repository(tmp_path).dirty
+
+
+def test_the_paths_that_differ_from_the_commit_are_named(tmp_path: Path) -> None:
+    workspace = a_repository(tmp_path / "repository" / "below a space")
+    git(workspace, "init", "-q")
+    files = ("same.py", "changed.py", "assumed.py", "deleted.py", "folder/same.py", "link.py")
+    (workspace / "folder").mkdir()
+    for name in files[:-1]:
+        (workspace / name).write_text("one\n")
+    (workspace / "link.py").symlink_to("new.py")
+    (workspace / ".gitignore").write_text("ignored.py\n")
+    commit_all(workspace)
+    git(workspace, "update-index", "--assume-unchanged", "assumed.py")
+    for name in ("changed.py", "assumed.py", "new.py", "ignored.py"):
+        (workspace / name).write_text("two\n")
+    (workspace / "deleted.py").unlink()
+    asked = {*files, "new.py", "ignored.py", "nowhere.py", "folder", "../outside", "/etc/passwd", "a\nb"}
+    repository = Repository(workspace)
+    assert repository.changed_paths(asked) == asked - {"same.py", "folder/same.py"}
+    assert repository.changed_paths([]) == frozenset()
+    assert Repository(tmp_path).changed_paths(["same.py"]) == {"same.py"}, "outside any repository"
+
+
 def test_an_ancestor_counts_and_a_stranger_does_not(tmp_path: Path) -> None:
     a_repository(tmp_path)
     old = git(tmp_path, "rev-parse", "HEAD")

@@ -75,13 +75,18 @@ def test_subjects_are_the_files_judged() -> None:
     assert [one["name"] for one in subjects] == ["export/model.gguf", "runs/reference/trained/model.safetensors"]
 
 
-def test_subjects_of_partial_evidence_are_the_contract_and_the_specimens() -> None:
-    specimen = BoundArtifact("trained", "model", "", sha("b"), "specimen")
-    command = BoundArtifact("trainer", "command", "", "no digest", "command")
-    subjects = statement(CONTRACT, unbound(CONTRACT, artifacts=(specimen, command))).to_json()["subject"]
-    assert [one["name"] for one in subjects] == ["specimen/trained"]
-    subjects = statement(CONTRACT, unbound(CONTRACT, artifacts=(specimen,))).to_json()["subject"]
-    assert [one["name"] for one in subjects] == ["contracts/packaging.yaml", "specimen/trained"]
+def test_the_subject_of_partial_evidence_is_the_contract() -> None:
+    nameless = BoundArtifact("trainer", "command", "python -m trainer", "no digest", "command")
+    for artifacts in ((), (nameless,)):
+        subjects = statement(CONTRACT, unbound(CONTRACT, artifacts=artifacts)).to_json()["subject"]
+        assert [one["name"] for one in subjects] == ["contracts/packaging.yaml"]
+
+
+def test_subjects_of_a_command_are_its_sources_as_they_lie_in_the_workspace() -> None:
+    sources = {"artifacts.yaml": sha("1"), "examples/train.py": sha("2")}
+    command = BoundArtifact("trainer", "command", "python examples/train.py", sha("b"), "command", sources)
+    subjects = statement(CONTRACT, judgement(CONTRACT, artifacts=(command,))).to_json()["subject"]
+    assert {one["name"]: one["digest"]["sha256"] for one in subjects} == sources
 
 
 @pytest.mark.parametrize(

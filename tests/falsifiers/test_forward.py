@@ -59,6 +59,7 @@ def test_a_property_leaves_nothing_in_the_working_directory(tmp_path, monkeypatc
         (lambda model: model.without_metadata("num_key_value_heads"), "does not state num_key_value_heads"),
         (lambda model: model.with_metadata(rope_scaling={"type": "yarn"}, rope_parameters=None), "are scaled"),
         (lambda model: model.with_metadata(use_sliding_window=True), "has a window"),
+        (lambda model: model.with_metadata(hidden_act="relu"), "hidden_act is 'relu'"),
         (lambda model: model.with_extra_tensor("model.layers.0.self_attn.o_proj.bias", (56,)), "output has a bias"),
         (lambda model: model.without_tensor("layers.0.attention.key"), "layers.0.attention.key is missing"),
         (lambda model: model.with_config(intermediate_size=100), "the configuration implies [100, 56]"),
@@ -122,3 +123,19 @@ def test_the_inventory_is_that_of_transformers(family, biased, tied):
 
     assert sorted(ours.values()) == sorted(theirs)
     assert parameters_in(ours) == oracle.num_parameters()
+
+
+def test_the_oracle_reads_the_configuration_for_itself(specimens, monkeypatch):
+    monkeypatch.setattr("falsifiers.reference_decoder._refuse_variants", lambda model: None)
+
+    verdict = grouped_query_forward(specimens["trained"].with_metadata(hidden_act="relu"))
+
+    assert verdict.outcome == "falsified"
+    assert "with transformers on the same weights" in verdict.found
+
+
+def test_a_configuration_that_transformers_does_not_take_is_no_verdict(specimens):
+    verdict = grouped_query_forward(specimens["trained"].with_metadata(model_type="no-such-model"))
+
+    assert verdict.outcome == "inconclusive"
+    assert "transformers builds no model" in verdict.found

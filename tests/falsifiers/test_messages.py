@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from falsifiable import Criterion
-from falsifiers.architecture import heads_consistent, is_decoder
+from falsifiable import Criterion, NotApplicable
+from falsifiers.architecture import heads_consistent, is_decoder, matches_declared
 from falsifiers.artifact import sound
-from falsifiers.export import agrees_with_checkpoint
+from falsifiers.export import agrees_with_checkpoint, config_agrees
 from falsifiers.fields import command, field, metric
 from falsifiers.initialization import (
     config_passes_through,
@@ -26,8 +26,8 @@ from falsifiers.packaging import (
     tensor_inventory,
     token_list_padded,
 )
-from falsifiers.record import agrees_with_log, names_these_bytes
-from falsifiers.training_run import as_requested, loss_falls, window_complete
+from falsifiers.record import agrees_with_files, agrees_with_log, names_these_bytes
+from falsifiers.training_run import as_requested, loss_falls, loss_varies, window_complete
 from falsifiers.vocabulary import embedded_complete, embedded_equals_original, fits_model, special_ids_inside
 from falsifiers.weights import finite
 
@@ -389,3 +389,135 @@ def test_a_tensor_inside_another_is_not_sound(specimens):
     overlapping = {**trained.tensors, second.name: replace(second, offset=first.offset)}
 
     assert "inside tensor" in sound(replace(trained, tensors=overlapping)).found
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("qwen2.rope.freq_base", 1e6, "qwen2.rope.freq_base is 1000000.0 in the export, expected 10000.0"),
+        ("qwen2.attention.head_count", 7, "qwen2.attention.head_count is 7 in the export, expected 14"),
+        ("qwen2.attention.layer_norm_rms_epsilon", 1e-5, "epsilon is 1e-05 in the export, expected 1e-06"),
+        ("qwen2.context_length", 512, "qwen2.context_length is 512 in the export, expected 256"),
+        ("qwen2.rope.dimension_count", 2, "qwen2.rope.dimension_count is 2, expected 4"),
+        ("qwen2.rope.scaling.type", "linear", "qwen2.rope.scaling.type is linear, expected none"),
+        ("tokenizer.ggml.eos_token_id", 77, "tokenizer.ggml.eos_token_id is 77 in the export, expected 0"),
+        ("tokenizer.ggml.padding_token_id", 77, "tokenizer.ggml.padding_token_id is 77 in the export, expected 1"),
+    ],
+)
+def test_a_configuration_that_the_export_changed(specimens, key, value, said):
+    verdict = config_agrees(specimens["export"].with_metadata({key: value}), specimens["trained"])
+
+    assert said in verdict.found
+
+
+def test_what_the_export_may_leave_out_and_what_it_may_not(specimens):
+    export, trained = specimens["export"], specimens["trained"]
+
+    assert config_agrees(export.without_metadata("qwen2.vocab_size"), trained).outcome == "held"
+    assert "rope.freq_base" not in config_agrees(export, trained).found
+    assert "rope_theta is absent" in config_agrees(export.without_metadata("qwen2.rope.freq_base"), trained).found
+    assert "eos_token_id is absent" in (
+        config_agrees(export.without_metadata("tokenizer.ggml.eos_token_id"), trained).found
+    )
+    assert config_agrees(export.with_architecture("LlamaForCausalLM"), trained).outcome == "inconclusive"
+
+
+def test_one_of_several_ids_that_end_a_sequence(specimens):
+    trained = specimens["trained"].with_metadata({"generation_config.eos_token_id": [0, 77]})
+    export = specimens["export"].with_metadata({"tokenizer.ggml.eos_token_id": 77})
+
+    assert config_agrees(export, trained).outcome == "held"
+
+
+def test_a_field_left_out_of_the_declaration(specimens):
+    run = specimens["run"].without_field("architecture.rope_theta")
+
+    assert "architecture.rope_theta is not declared, expected 10000.0" in (
+        matches_declared(run, specimens["trained"]).found
+    )
+
+
+def test_more_steps_than_were_planned(specimens):
+    run = specimens["run"].with_field("steps.planned", 5)
+
+    assert "12 steps were done, 5 planned" in window_complete(run).found
+
+
+def test_a_gpu_that_no_parameter_lay_on(specimens):
+    run = specimens["run"].with_field("device", {"requested": "cuda", "actual": "cuda"})
+
+    assert "device.actual is cuda, and environment.cuda is null" in as_requested(run).found
+    assert as_requested(run.with_field("environment.cuda", "NVIDIA H200")).outcome == "held"
+
+
+def test_no_field_to_compare_is_no_verdict_and_no_crash(specimens):
+    assert "`fields` is empty" in as_requested(specimens["run"], fields=()).found
+    for name in as_requested.counterexamples:
+        with pytest.raises(NotApplicable):
+            as_requested.mutate(name, {"run": specimens["run"]}, {"fields": ()})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("parameters", 494_032_768, "parameters is 494032768, the tensors of finetuned hold"),
+        ("datasets.validation.tokens", 1, "datasets.validation.tokens is 1, the corpus manifest says"),
+        ("datasets.finetune.real_share", 0.5, "datasets.finetune.real_share is 0.5, the corpus manifest says 1.0"),
+        ("datasets.more", {}, "datasets.more is in run.yaml and absent from the corpus manifest"),
+        ("datasets.validation", None, "datasets.validation is in the corpus manifest and absent from run.yaml"),
+    ],
+)
+def test_a_number_in_the_record_that_the_files_deny(specimens, path, value, said):
+    run = specimens["run"].with_field(path, value)
+
+    assert said in agrees_with_files(run, specimens["trained"], specimens["corpus"]).found
+
+
+def test_losses_that_stand_still(specimens):
+    run = specimens["run"].with_series("loss", lambda points: [(step, 1.0) for step, _ in points])
+
+    assert loss_varies(specimens["run"]).outcome == "held"
+    assert "loss is 1.0 at 13 steps in a row from step 0 of phase finetune" in loss_varies(run).found
+    assert loss_varies(run, phase="pretrain").outcome == "held"
+    assert loss_varies(run, phase="distill").outcome == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "bites", "tautology"),
+    [
+        ("run", "steps.done", {"at_least": 1}, {"at_least": -1e309}),
+        ("trained", "hidden_size", {"equals": 56}, {"at_least": -1e309}),
+        ("trained", "rope_theta", {"above": 0}, {"below": 1e309}),
+        ("trained", "parameters", {"at_least": 1000}, {"above": -5}),
+        ("export", "embedding_rows", {"equals": 320}, {"at_least": 0}),
+        ("export", "architecture.family", {"equals": "qwen2"}, None),
+        ("export", "architecture.role", {"equals": "decoder"}, None),
+        ("export", "general.license", {"equals": "Apache-2.0"}, None),
+        ("export", "digest", {"equals": "0" * 64}, None),
+        ("tokenizer", "size", {"at_least": 300}, {"at_least": 0}),
+        ("tokenizer", "size", {"at_most": 200_000}, None),
+        ("tokenizer", "type", {"equals": "BPE"}, None),
+        ("tokenizer", "digest", {"equals": "0" * 64}, None),
+        ("corpus", "splits.validation.tokens", {"at_least": 1}, {"at_least": -1e309}),
+        ("export", "tokenizer.ggml.add_bos_token", {"equals": False}, {"one_of": (True, False)}),
+    ],
+)
+def test_a_field_is_challenged_by_another_value_of_the_artifact(specimens, role, path, bites, tautology):
+    kind = "model" if role in ("trained", "export") else role
+    roles = {one: specimens[role] if kind == one else None for one in ("model", "run", "tokenizer", "corpus")}
+
+    def challenged(**criterion: Any) -> str:
+        mutated = field.mutate("another-value", roles, {"path": path, "criterion": Criterion(**criterion)})
+        return field(*[mutated.pop(one) for one in roles], **mutated).outcome
+
+    assert challenged(**bites) == "falsified"
+    if tautology is not None:
+        assert challenged(**tautology) == "held"
+
+
+@pytest.mark.parametrize("path", ["no.such.field", "format"])
+def test_a_field_that_cannot_be_changed_is_not_challenged(specimens, path):
+    roles = {"model": specimens["trained"], "run": None, "tokenizer": None, "corpus": None}
+
+    with pytest.raises(NotApplicable):
+        field.mutate("another-value", roles, {"path": path, "criterion": Criterion(equals=1)})

@@ -83,6 +83,13 @@ def token_list_one_longer(run: Path) -> None:
 
 
 @sabotage
+def export_rotary_base_changed(run: Path) -> None:
+    key = "qwen2.rope.freq_base"
+    rewrite_export(run, lambda stored: {**stored, key: stored[key] * 100})
+    seal(run)
+
+
+@sabotage
 def end_of_sequence_outside(run: Path) -> None:
     rewrite_export(run, lambda stored: {**stored, "tokenizer.ggml.eos_token_id": 999_999})
 
@@ -155,6 +162,12 @@ def hidden_size_off_by_one(run: Path) -> None:
         config["hidden_size"] += 1
 
     _rewrite_json(run / "finetuned/config.json", one_more)
+
+
+@sabotage
+def hidden_activation_changed(run: Path) -> None:
+    _rewrite_json(run / "finetuned/config.json", lambda config: config.update(hidden_act="relu"))
+    seal(run)
 
 
 @sabotage
@@ -254,6 +267,23 @@ def metric_typed_into_record(run: Path) -> None:
 def metric_typed_into_log(run: Path) -> None:
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     _rewrite_log_end(run, last["val_loss"] - 0.5)
+
+
+@sabotage
+def device_typed_into_record(run: Path) -> None:
+    _rewrite_record(run, lambda record: record.update(device={"requested": "cuda", "actual": "cuda"}))
+
+
+@sabotage
+def constant_loss_log(run: Path) -> None:
+    """Every loss of the fine-tune is 1.5, and so is the one in the record."""
+    path = run / "metrics.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["loss"] = 1.5 if row["phase"] == "finetune" else row["loss"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _rewrite_record(run, lambda record: record["metrics"]["train_loss"].update(value=1.5))
+    seal(run)
 
 
 def seal(run: Path) -> None:

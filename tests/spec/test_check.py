@@ -17,6 +17,7 @@ from tests.evidence.builders import CODE, FALLEN, ON_CPU, claim, commit_all, git
 ROWS = claim("ROWS", parameters={"bound": {"at_least": 0.999}})
 CONTRACT = on_cuda("packaging", ROWS, claim("CAUSAL", "model.causal"))
 JUDGED = result(CONTRACT, observations=(ON_CPU,))
+SCOREBOARD = "<!-- contract:scoreboard -->\n<!-- /contract:scoreboard -->\n"
 MISSING = "<!-- contract:missing -->\n<!-- /contract:missing -->"
 
 
@@ -138,8 +139,37 @@ def test_a_region_that_tells_of_the_demotion_is_in_step(workspace: Path) -> None
 def test_stale_evidence_is_an_error_where_no_region_tells_of_it(workspace: Path) -> None:
     recorded(workspace)
     (workspace / "spec" / "ship" / "spec.md").unlink()
-    assert check(workspace) == ()
+    commit_all(workspace)
+    assert [one.severity for one in check(workspace)] == ["note"]
     assert "stale" in errors(check(workspace, code=JudgingCode({}, 1)))[0]
+
+
+def test_a_status_typed_in_place_of_every_region_is_an_error(workspace: Path) -> None:
+    recorded(workspace)
+    (workspace / "spec" / "ship" / "spec.md").write_text("# The ship\n\n**packaging: DISCHARGED**\n")
+    (found,) = errors(check(workspace))
+    assert found.startswith("marker spec/ship/spec.md: the marker <!-- contract:scoreboard --> is missing")
+    assert "put <!-- contract:scoreboard --> and <!-- /contract:scoreboard --> on lines of their own" in found
+    assert errors(check(workspace, base="main")) == [found]
+
+
+def test_a_deleted_spec_is_an_error_and_one_that_never_was_is_not(workspace: Path) -> None:
+    (workspace / "spec" / "ship" / "spec.md").unlink()
+    commit_all(workspace)
+    assert check(workspace) == (), "there is no evidence to show yet"
+    recorded(workspace)
+    (note,) = check(workspace)
+    assert (note.severity, note.message) == ("note", "there is evidence for this spec and no spec.md that shows it")
+    (workspace / "spec" / "ship" / "spec.md").write_text(SCOREBOARD)
+    recorded(workspace)
+    assert check(workspace) == ()
+    git(workspace, "checkout", "-q", "-b", "feature")
+    (workspace / "spec" / "ship" / "spec.md").unlink()
+    (found,) = errors(check(workspace))
+    assert "was deleted, and <!-- contract:scoreboard --> with it" in found
+    assert "git checkout HEAD -- spec/ship/spec.md" in found
+    commit_all(workspace)
+    assert "git checkout main -- spec/ship/spec.md" in errors(check(workspace, base="main"))[0]
 
 
 def test_evidence_of_a_branch_is_pending_and_fails_nothing(workspace: Path) -> None:
@@ -209,7 +239,8 @@ def test_a_spec_that_is_not_utf8_is_an_error(workspace: Path) -> None:
     recorded(workspace)
     assert "byte 0 is not UTF-8" in errors(check(workspace))[0]
     git(workspace, "checkout", "-q", "-b", "mended")
-    (workspace / "spec" / "ship" / "spec.md").write_text("# The ship\n")
+    (workspace / "spec" / "ship" / "spec.md").write_text(SCOREBOARD)
+    update_spec(open_ledger(workspace, [CONTRACT], CODE, Repository(workspace)), "ship")
     assert errors(check(workspace, base="main")) == []
 
 

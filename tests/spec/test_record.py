@@ -109,7 +109,24 @@ def test_evidence_about_what_is_not_here_stands_beside_what_is_new(workspace: Pa
     ]
     both = recorded(workspace, result(amended, observations=(ON_CPU,)), amended).statements[0]
     (statement,) = [one for one in evidence_of(workspace) if one.sha256 == both.sha256]
-    assert statement.supersedes == tuple(sorted([first.sha256, second.sha256]))
+    assert statement.supersedes == (second.sha256,), "which supersedes the first"
+
+
+def test_a_mended_claim_stands_though_another_could_not_be_judged_here(workspace: Path) -> None:
+    """Recording again without --run-commands: what was judged anew counts anew, what was not keeps its word."""
+    fallen = judgement(CONTRACT, verdict=FALLEN, artifacts=(artifact(digest=sha("b")),))
+    causal = CONTRACT.falsifiers[1]
+    first = recorded(workspace, result(CONTRACT, fallen, judgement(CONTRACT, causal), observations=(ON_CPU,)))
+    not_run = unbound(CONTRACT, causal, cause="commands", on_specimen=None)
+    second = recorded(workspace, result(CONTRACT, ROWS, not_run, observations=(ON_CPU,)))
+    assert second.statements[0].absent == ("CAUSAL",)
+    (standing,) = open_ledger(workspace, [CONTRACT], CODE, Repository(workspace)).standings()
+    assert [(one.shown, one.rests_on) for one in standing.falsifiers] == [
+        ("INTEGRATION", second.statements[0].sha256),
+        ("INTEGRATION", first.statements[0].sha256),
+    ]
+    again = recorded(workspace, result(CONTRACT, ROWS, not_run, observations=(ON_CPU,))).statements[0]
+    assert (again.written, again.sha256) == (None, second.statements[0].sha256)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,10 @@ def test_nothing_missing_is_said_too() -> None:
         "**packaging 1.0.0** stands at INTEGRATION, the highest that its claims can earn; nothing is missing."
     ]
     held_back = replace(plain, requires=("absent",))
+    assert region("missing", held_back)[0].endswith(
+        "For INTEGRATION, the highest that its claims can earn, it still needs:"
+    )
+    assert region("scoreboard", plain)[0].endswith("(0 of 1 falsifier at its ceiling)")
     assert region("missing", held_back, statement(plain))[2] == "- requires absent, which stands at PROPOSED"
 
 

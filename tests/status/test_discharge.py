@@ -40,14 +40,12 @@ def test_everything_met_leaves_nothing_to_be_needed() -> None:
 )
 def test_what_is_needed_says_what_was_found(seen: Observation, said: str) -> None:
     rest = [one for one in (ON_CUDA, LOSS) if one.name != seen.name]
-    assert unmet(CONTRACT, [seen, *rest]) == (f"needs run {said}",)
+    assert unmet(CONTRACT, [seen, *rest]) == (f"run {said}",)
 
 
 def test_a_record_that_claims_to_be_met_is_not_believed() -> None:
     """The criterion is judged again on the recorded value: `met` alone discharges nothing."""
-    assert unmet(CONTRACT, (replace(ON_CPU, met=True), LOSS)) == (
-        "needs run device equal to cuda: the run record says cpu",
-    )
+    assert unmet(CONTRACT, (replace(ON_CPU, met=True), LOSS)) == ("run device equal to cuda: the run record says cpu",)
 
 
 def test_a_changed_condition_is_named_with_both_readings() -> None:

@@ -32,13 +32,20 @@ ON_SPECIMEN = judgement(CONTRACT, verdict=UNBOUND, on_specimen=HELD, artifacts=(
         (ON_SPECIMEN, Status.PARTIAL),
         (judgement(CONTRACT, artifacts=()), Status.PARTIAL),
         (judgement(CONTRACT, artifacts=(artifact(), artifact("init", "orphan"))), Status.PARTIAL),
-        (judgement(CONTRACT, artifacts=(artifact(provenance="specimen"),)), Status.PARTIAL),
+        (judgement(CONTRACT, artifacts=(replace(artifact("trainer", "command"), files={}),)), Status.PARTIAL),
         (judgement(CONTRACT, artifacts=(artifact(), artifact("init", "origin"))), Status.INTEGRATION),
         (judgement(CONTRACT, artifacts=(artifact("trainer", "command"),)), Status.INTEGRATION),
     ],
 )
 def test_what_is_seen_earns_its_level(seen: Judgement, status: Status) -> None:
     assert earned(seen, committed=True, discharged=False) == status
+
+
+def test_a_role_that_was_not_bound_is_not_of_known_origin() -> None:
+    both = ("init", "trained")
+    seen = judgement(CONTRACT, artifacts=(artifact(),))
+    assert earned(seen, committed=True, discharged=True, roles=both) == Status.PARTIAL
+    assert earned(seen, committed=True, discharged=True, roles=("trained",)) == Status.DISCHARGED
 
 
 def test_uncommitted_code_earns_partial_at_most() -> None:
@@ -113,7 +120,7 @@ judgements = st.builds(
     outcomes,
     st.none() | outcomes,
     st.lists(st.sampled_from([REFUTED, UNCLEAR, SURVIVED]), max_size=3),
-    st.lists(st.sampled_from(["recorded", "orphan", "origin", "specimen"]), max_size=3),
+    st.lists(st.sampled_from(["recorded", "orphan", "origin", "command"]), max_size=3),
 )
 
 

@@ -59,7 +59,7 @@ def test_real_files_earn_integration_and_name_their_evidence() -> None:
 
 def test_a_cpu_run_is_not_discharged_and_says_what_it_needs() -> None:
     standing = stand(on_cuda(), statement(on_cuda(), observations=(ON_CPU,)))
-    needed = "needs run device equal to cuda: the run record says cpu"
+    needed = "run device equal to cuda: the run record says cpu"
     assert (standing.status, standing.unmet, standing.falsifiers[0].needs) == (Status.INTEGRATION, (needed,), (needed,))
 
 
@@ -71,7 +71,7 @@ def test_conditions_met_discharge() -> None:
 def test_what_a_falsifier_needs_is_said_in_words() -> None:
     through = Challenge("noise", "survived", "bound", "it still held")
     unclear = Challenge("cut", "inconclusive", "bound")
-    specimen = BoundArtifact("trained", "model", "", sha("b"), "specimen")
+    command = BoundArtifact("trained", "command", "python -m trainer", sha("b"), "command")
     orphan = artifact(provenance="orphan")
     said = {
         "ships no counterexample": judgement(CONTRACT, challenges=()),
@@ -82,7 +82,9 @@ def test_what_a_falsifier_needs_is_said_in_words() -> None:
         "role trained is not bound; name it in artifacts.yaml": unbound(CONTRACT),
         "was judged on generated inputs only": judgement(CONTRACT, artifacts=()),
         "trained (runs/reference/trained) stands in no run record": judgement(CONTRACT, artifacts=(orphan,)),
-        "was judged on a specimen; bind trained": judgement(CONTRACT, artifacts=(specimen,)),
+        "the sources of the command trained stand in no commit": judgement(CONTRACT, artifacts=(command,)),
+        "was judged without trained, which the claim is about": judgement(CONTRACT, artifacts=(artifact("other"),)),
+        "has not been judged here: role trained is not bound": unbound(CONTRACT, challenges=(), on_specimen=None),
         "tensor layers.0 differs": judgement(CONTRACT, verdict=FALLEN),
     }
     for words, seen in said.items():
@@ -217,6 +219,98 @@ def test_contracts_that_require_each_other_do_not_hang() -> None:
         Status.INTEGRATION,
         Status.INTEGRATION,
     ]
+
+
+def test_a_judgement_that_binds_fewer_roles_than_the_claim_names_earns_partial_at_most() -> None:
+    both = on_cuda("packaging", claim("BOTH", on={"before": "init", "after": "trained"}))
+    fewer = statement(both, judgement(both), observations=(ON_CUDA,))
+    assert stand(both, fewer).status == Status.PARTIAL
+    every = judgement(both, artifacts=(artifact(), artifact("init")))
+    assert stand(both, statement(both, every, observations=(ON_CUDA,))).status == Status.DISCHARGED
+
+
+def test_what_was_mended_no_longer_falsifies_though_another_claim_could_not_be_judged() -> None:
+    old = statement(CONTRACT, judgement(CONTRACT, verdict=FALLEN), judgement(CONTRACT, CONTRACT.falsifiers[1]))
+    mended = judgement(CONTRACT, artifacts=(artifact(digest=sha("b")),))
+    not_run = unbound(CONTRACT, CONTRACT.falsifiers[1], cause="commands", on_specimen=None)
+    new = statement(CONTRACT, mended, not_run, supersedes=(old.sha256,))
+    standing = stand(CONTRACT, old, new)
+    assert [(one.shown, one.rests_on) for one in standing.falsifiers] == [
+        ("INTEGRATION", new.sha256),
+        ("PARTIAL", old.sha256),
+    ]
+    assert {one.sha256 for one in standing.heads} == {old.sha256, new.sha256}
+
+
+def test_absence_does_not_take_back_a_refutation() -> None:
+    fallen = statement(CONTRACT, judgement(CONTRACT, verdict=FALLEN))
+    absent = statement(CONTRACT, unbound(CONTRACT), supersedes=(fallen.sha256,))
+    still = statement(CONTRACT, unbound(CONTRACT, cause="commands"), supersedes=(absent.sha256,))
+    assert stand(CONTRACT, fallen, absent, still).status == Status.FALSIFIED
+    mended = statement(
+        CONTRACT, judgement(CONTRACT, artifacts=(artifact(digest=sha("b")),)), supersedes=(absent.sha256,)
+    )
+    assert stand(CONTRACT, fallen, absent, still, mended).falsifiers[0].shown == "INTEGRATION"
+
+
+def test_what_a_newer_statement_does_not_mention_was_withdrawn() -> None:
+    first = statement(CONTRACT)
+    without = statement(CONTRACT, judgement(CONTRACT), supersedes=(first.sha256,))
+    assert stand(CONTRACT, first, without).falsifiers[1].needs == ("no evidence has been recorded yet",)
+
+
+def test_a_crash_replaces_what_was_judged_and_is_not_carried_over_itself() -> None:
+    first = statement(CONTRACT)
+    crashed = statement(CONTRACT, unbound(CONTRACT, cause="crashed", on_specimen=None), supersedes=(first.sha256,))
+    assert stand(CONTRACT, first, crashed).falsifiers[0].status == Status.PROPOSED
+    absent = statement(CONTRACT, unbound(CONTRACT), supersedes=(crashed.sha256,))
+    assert stand(CONTRACT, first, crashed, absent).falsifiers[0].rests_on == absent.sha256
+
+
+def test_a_broken_file_falsifies_until_a_file_in_its_place_is_judged() -> None:
+    whole = claim("ARTIFACT-SOUND-TRAINED", "model.causal", claim="The file is whole")
+    broken = judgement(CONTRACT, whole, verdict=FALLEN, claim_digest="", source_digest="")
+    fallen = statement(CONTRACT, unbound(CONTRACT, cause="unsound"), broken)
+    absent = statement(CONTRACT, unbound(CONTRACT), supersedes=(fallen.sha256,))
+    assert stand(CONTRACT, fallen, absent).status == Status.FALSIFIED
+    mended = statement(CONTRACT, supersedes=(absent.sha256,))
+    standing = stand(CONTRACT, fallen, absent, mended)
+    assert [one.falsifier for one in standing.falsifiers] == ["ROWS", "CAUSAL"]
+    assert standing.status == Status.INTEGRATION
+
+
+def test_conditions_are_read_from_the_run_that_was_seen() -> None:
+    """A statement from where the run is not takes nothing back; one of another run is about that run."""
+    of_run = statement(on_cuda(), observations=(ON_CUDA,))
+    nothing_here = (replace(ON_CUDA, source="absent", value=None, met=False),)
+    absent = statement(on_cuda(), unbound(on_cuda()), supersedes=(of_run.sha256,), observations=nothing_here)
+    standing = stand(on_cuda(), of_run, absent)
+    assert (standing.status, standing.unmet) == (Status.DISCHARGED, ())
+    other = statement(on_cuda(), supersedes=(absent.sha256,), observations=(ON_CPU,))
+    assert stand(on_cuda(), of_run, absent, other).status == Status.INTEGRATION
+
+
+@given(st.data())
+def test_neither_order_nor_branching_of_what_supersedes_what_matters(data: st.DataObject) -> None:
+    seen = [
+        judgement(CONTRACT),
+        judgement(CONTRACT, verdict=FALLEN),
+        judgement(CONTRACT, artifacts=(artifact(provenance="orphan"),)),
+        unbound(CONTRACT),
+        unbound(CONTRACT, cause="crashed"),
+    ]
+    made: list[Statement] = []
+    for index in range(data.draw(st.integers(1, 5))):
+        earlier = [made[one] for one in sorted(data.draw(st.sets(st.integers(0, index - 1))))] if index else []
+        said = data.draw(st.sampled_from(seen))
+        made.append(
+            statement(CONTRACT, said, supersedes=tuple(sorted(one.sha256 for one in earlier)), run_id=f"run-{index}")
+        )
+    standing = stand(CONTRACT, *made)
+    assert standing == stand(CONTRACT, *data.draw(st.permutations(made)))
+    if standing.status != Status.FALSIFIED and any(one.judgements[0].verdict == FALLEN for one in made):
+        judged = [one for one in made if one.judgements[0].cause != "unbound"]
+        assert judged[-1].judgements[0].verdict != FALLEN, "only a later judgement takes back a refutation"
 
 
 @given(st.permutations(range(4)), st.sets(st.integers(0, 3)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.validation.source_digest import parse_distribution, source_digests
+from falsifiable.validation.source_digest import parse_distribution, source_digest
 
 CHECK = '''
 from falsifiable import falsifier, Verdict
@@ -35,13 +35,14 @@ HELPERS = "LIMIT = 1\n\ndef limit():\n    return LIMIT\n"
 
 @pytest.fixture
 def digest(tmp_path: Path):
-    """Digest of ``weights.finite`` for two module texts, the originals unless given."""
+    """Digest of the check and its counterexample for two module texts, the originals unless given."""
 
     def compute(check: str = CHECK, helpers: str = HELPERS) -> str:
         (tmp_path / "checks.py").write_text(check)
         (tmp_path / "helpers.py").write_text(helpers)
         files = {"shop.checks": tmp_path / "checks.py", "shop.helpers": tmp_path / "helpers.py"}
-        return source_digests(parse_distribution(files))["weights.finite"]
+        functions = [("shop.checks", "finite"), ("shop.checks", "one_nan")]
+        return source_digest(parse_distribution(files), functions)
 
     return compute
 
@@ -85,3 +86,40 @@ def test_raising_the_semantics_number_changes_every_digest(digest, monkeypatch):
     before = digest()
     monkeypatch.setattr("falsifiable.validation.source_digest.SEMANTICS", 2)
     assert digest() != before
+
+
+@pytest.mark.parametrize(
+    "helpers",
+    [
+        "LIMIT = 1\nLIMIT += {}\n\ndef limit():\n    return LIMIT\n",
+        "LIMITS = {{}}\nLIMITS.update(most={})\n\ndef limit():\n    return LIMITS\n",
+        "if True:\n    def limit():\n        return {}\n",
+        "try:\n    LIMIT = {}\nexcept ValueError:\n    LIMIT = 0\n\ndef limit():\n    return LIMIT\n",
+    ],
+    ids=["augmented", "updated", "under an if", "under a try"],
+)
+def test_what_makes_a_name_in_a_roundabout_way_counts(digest, helpers):
+    assert digest(helpers=helpers.format(1)) != digest(helpers=helpers.format(2))
+
+
+def test_a_helper_is_followed_through_re_exports_and_modules(tmp_path):
+    texts = {
+        "p": "from p.deep import limit\n",
+        "p.deep": "def limit():\n    return {}\n",
+        "p.checks": "import p.deep\nfrom p import limit\n\n"
+        "def by_name():\n    return limit()\n\ndef by_module():\n    return p.deep.limit()\n",
+    }
+
+    def both(value):
+        for name, text in texts.items():
+            (tmp_path / f"{name}.py").write_text(text.format(value))
+        distribution = parse_distribution({name: tmp_path / f"{name}.py" for name in texts})
+        return [source_digest(distribution, [("p.checks", one)]) for one in ("by_name", "by_module")]
+
+    assert all(one != other for one, other in zip(both(1), both(2), strict=True))
+
+
+def test_a_function_that_is_not_there_is_named(tmp_path):
+    (tmp_path / "p.py").write_text("")
+    with pytest.raises(KeyError, match=r"p\.lost"):
+        source_digest(parse_distribution({"p": tmp_path / "p.py"}), [("p", "lost")])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.architecture import Architecture as Architecture
     from falsifiable.artifacts.command import Command as Command
     from falsifiable.artifacts.command import Completed as Completed
+    from falsifiable.artifacts.config import CONFIG_FIELDS as CONFIG_FIELDS
     from falsifiable.artifacts.config import ModelConfig as ModelConfig
     from falsifiable.artifacts.contents import KnownContent as KnownContent
     from falsifiable.artifacts.corpus import Corpus as Corpus
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "architecture": ("GGUF_ARCHITECTURES", "Architecture"),
     "command": ("Command", "Completed"),
-    "config": ("ModelConfig",),
+    "config": ("CONFIG_FIELDS", "ModelConfig"),
     "contents": ("KnownContent",),
     "corpus": ("Corpus", "open_corpus"),
     "errors": ("ArtifactError",),

@@ -118,7 +118,7 @@ class Command:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,
+                process_group=0,
             )
         except (OSError, ValueError, IndexError) as fault:
             shown = self.argv[0] if self.argv else ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from falsifiable.cli.common import Asked, format_option, open_workspace, run_validation, validation_options
 from falsifiable.cli.exit_codes import ExitCode, combined
-from falsifiable.validation.results import ContractResult, Judgement
+from falsifiable.report.text import clean, counted, shortened
+from falsifiable.validation.results import Judgement
 
 
 @click.command()
@@ -27,69 +28,65 @@ def command(asked: Asked, form: str) -> int:
     """
     workspace, catalogue = open_workspace(asked.root)
     results = run_validation(asked, workspace, catalogue)
+    ships = {name: len(signature.counterexamples) for name, signature in catalogue.signatures.items()}
+    judgements = [one for result in results for one in result.judgements if one.check in ships]
     if form == "json":
-        json.dump(_as_json(results), sys.stdout, indent=2)
+        json.dump(_as_json(judgements, ships), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        _print(results)
-    return _exit_code(results)
+        _print(judgements, ships)
+    return _exit_code(judgements, ships)
 
 
-def _as_json(results: Sequence[ContractResult]) -> dict[str, object]:
+def _as_json(judgements: Sequence[Judgement], ships: Mapping[str, int]) -> dict[str, object]:
     return {
         f"{one.contract}/{one.falsifier}": {
             "check": one.check,
-            "vacuous": one.vacuous,
+            "vacuous": _is_vacuous(one, ships),
             "counterexamples": {
                 c.counterexample: {"outcome": c.outcome, "ran_on": c.ran_on, "said": c.said} for c in one.challenges
             },
         }
-        for result in results
-        for one in result.judgements
+        for one in judgements
     }
 
 
-def _print(results: Sequence[ContractResult]) -> None:
-    from falsifiable.report.text import clean, shortened
-
-    judgements = [one for result in results for one in result.judgements]
+def _print(judgements: Sequence[Judgement], ships: Mapping[str, int]) -> None:
     for one in judgements:
         refuted = sum(c.outcome == "refuted" for c in one.challenges)
-        mark = "VACUOUS" if one.vacuous else "proven" if one.proven else "unproven"
-        click.echo(
-            f"{mark:<9}{one.falsifier:<24} {one.check}: {refuted} of {len(one.challenges)} counterexamples refuted"
-        )
+        mark = "VACUOUS" if _is_vacuous(one, ships) else "proven" if one.proven else "unproven"
+        click.echo(f"{mark:<9}{one.falsifier:<24} {one.check}: {refuted} of {ships[one.check]} counterexamples refuted")
         if not one.challenges:
-            click.echo(f"{'':<9}{_why_none(one)}")
+            click.echo(f"{'':<9}{_why_none(one, ships)}")
         for challenge in one.challenges:
             if challenge.outcome != "refuted":
                 said = shortened(clean(challenge.said), 160) or "held"
                 click.echo(f"{'':<9}{challenge.counterexample} ({challenge.ran_on}): {challenge.outcome}: {said}")
-    total = sum(len(one.challenges) for one in judgements)
+    total = sum(ships[one.check] for one in judgements)
     refuted = sum(c.outcome == "refuted" for one in judgements for c in one.challenges)
-    vacuous = sum(_is_vacuous(one) for one in judgements)
-    click.echo(
-        f"{total} counterexamples of {len(judgements)} falsifiers: {refuted} refuted; {vacuous} falsifiers vacuous"
-    )
+    vacuous = sum(_is_vacuous(one, ships) for one in judgements)
+    shipped = f"{counted(total, 'counterexample')} of {counted(len(judgements), 'falsifier')}"
+    click.echo(f"{shipped}: {refuted} refuted; {counted(vacuous, 'falsifier')} vacuous")
 
 
-def _why_none(judgement: Judgement) -> str:
-    if judgement.cause in ("commands", "library"):
-        return f"not asked: {judgement.verdict.found}"
-    return "it ships no counterexample, or none could be run; add one with @check.counterexample"
+def _why_none(judgement: Judgement, ships: Mapping[str, int]) -> str:
+    if not ships[judgement.check]:
+        return "it ships no counterexample; add one with @check.counterexample"
+    return f"not asked: {clean(judgement.verdict.found)}"
 
 
-def _is_vacuous(judgement: Judgement) -> bool:
-    """Vacuous, and not merely unasked because a library or the permission to run commands was missing."""
-    return judgement.vacuous and not (judgement.cause in ("commands", "library") and not judgement.challenges)
+def _is_vacuous(judgement: Judgement, ships: Mapping[str, int]) -> bool:
+    """It ships no counterexample, or let one through."""
+    return not ships[judgement.check] or any(one.outcome == "survived" for one in judgement.challenges)
 
 
-def _exit_code(results: Sequence[ContractResult]) -> ExitCode:
-    judgements = [one for result in results for one in result.judgements]
+def _exit_code(judgements: Sequence[Judgement], ships: Mapping[str, int]) -> ExitCode:
     codes = []
-    if any(_is_vacuous(one) for one in judgements):
+    if any(_is_vacuous(one, ships) for one in judgements):
         codes.append(ExitCode.FALSIFIED)
     if any(c.outcome == "inconclusive" for one in judgements for c in one.challenges):
+        codes.append(ExitCode.COULD_NOT_RUN)
+    if any(not one.challenges and ships[one.check] and one.cause != "library" for one in judgements):
         codes.append(ExitCode.COULD_NOT_RUN)
     if not any(one.challenges for one in judgements):
         codes.append(ExitCode.NOTHING_EXAMINED)

@@ -18,6 +18,21 @@ from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
 MEBIBYTE = 1 << 20
+A_WEEK = 7 * 24 * 3600
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds above 0 and up to a week; NaN, which no range excludes, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a usage error that names the range."""
+        converted = super().convert(value, param, ctx)
+        return self.fail(f"{value} is no number of seconds", param, ctx) if converted != converted else converted
+
+
+SECONDS = Seconds(0, A_WEEK, min_open=True)
+MEBIBYTES = click.IntRange(256, 1 << 24)
+"""From what a worker needs to start to 16 TiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +85,10 @@ def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option("--run-commands", is_flag=True, help="Allow the commands that artifacts.yaml names to be run.")
     @click.option("--rehash", is_flag=True, help="Read files again even where size, time and inode are unchanged.")
-    @click.option("--time-limit", default=300.0, show_default=True, help="Seconds for one falsifier.")
-    @click.option("--memory-limit", default=8192, show_default=True, help="Mebibytes for one falsifier.")
+    @click.option("--time-limit", type=SECONDS, default=300.0, show_default=True, help="Seconds for one falsifier.")
+    @click.option(
+        "--memory-limit", type=MEBIBYTES, default=8192, show_default=True, help="Mebibytes for one falsifier."
+    )
     @functools.wraps(function)
     def verb(
         root: Path | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -34,8 +34,10 @@ def command(asked: Asked, check: bool, base: str | None, regions: bool, discard_
     workspace, catalogue = open_workspace(asked.root)
     code = judging_code(catalogue)
     if check:
+        if asked.contracts:
+            raise click.UsageError("--check looks at all contracts; it takes no names")
         return _check(workspace, code, base, form)
-    results = run_validation(asked, workspace, catalogue)
+    results = run_validation(replace(asked, rehash=True), workspace, catalogue)
     in_step = record_results(workspace, results, code, regions=regions, discard_edits=discard_edits)
     return combined([exit_code(results), ExitCode.HELD if in_step else ExitCode.FALSIFIED])
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
-from falsifiable.contracts import Workspace
+from falsifiable.contracts import ARTIFACTS_FILE, Workspace
 from falsifiable.evidence import Repository, context_of
 from falsifiable.falsifier import SEMANTICS
 from falsifiable.spec import Ledger, open_ledger, record
 from falsifiable.status import ContractStanding, JudgingCode, local_standings
 from falsifiable.validation.catalogue import Catalogue
-from falsifiable.validation.results import ContractResult
+from falsifiable.validation.results import BoundArtifact, ContractResult
 
 
 def judging_code(catalogue: Catalogue) -> JudgingCode:
@@ -32,9 +33,38 @@ def recorded_and_local(
     """Where the contracts of ``results`` stand by the evidence, and where these results would put them."""
     named = {result.contract for result in results}
     recorded = tuple(one for one in ledger_of(workspace, code).standings() if one.contract in named)
-    contracts = tuple(one for one in workspace.contracts if one.contract in named)
-    context = context_of(Repository(workspace.root), semantics=SEMANTICS)
-    return recorded, local_standings(contracts, results, code, context)
+    repository = Repository(workspace.root)
+    # Where only some contracts were asked for, those that they require were not looked at here and cap nothing.
+    contracts = tuple(
+        replace(one, requires=tuple(name for name in one.requires if name in named))
+        for one in workspace.contracts
+        if one.contract in named
+    )
+    context = context_of(repository, semantics=SEMANTICS)
+    return recorded, local_standings(contracts, with_known_commands(results, repository), code, context)
+
+
+def with_known_commands(results: Sequence[ContractResult], repository: Repository) -> tuple[ContractResult, ...]:
+    """The same results, in which a command counts as known only while git knows all it is made of.
+
+    A command whose sources, or the ``artifacts.yaml`` that names it, are not committed as they are could be anything.
+    """
+    files = {file for result in results for one in result.judgements for bound in one.artifacts for file in bound.files}
+    changed = repository.changed_paths([ARTIFACTS_FILE, *sorted(files)])
+
+    def known(bound: BoundArtifact) -> BoundArtifact:
+        uncommitted = bound.kind == "command" and not changed.isdisjoint({ARTIFACTS_FILE, *bound.files})
+        return replace(bound, provenance="orphan") if uncommitted else bound
+
+    return tuple(
+        replace(
+            result,
+            judgements=tuple(
+                replace(one, artifacts=tuple(known(bound) for bound in one.artifacts)) for one in result.judgements
+            ),
+        )
+        for result in results
+    )
 
 
 def record_results(
@@ -46,12 +76,13 @@ def record_results(
     discard_edits: bool = False,
 ) -> bool:
     """Write the evidence of ``results`` and say what was written; whether every region could be brought up to date."""
+    repository = Repository(workspace.root)
     recording = record(
         workspace.root,
         tuple(workspace.contracts),
-        results,
+        with_known_commands(results, repository),
         code=code,
-        repository=Repository(workspace.root),
+        repository=repository,
         regions=regions,
         discard_edits=discard_edits,
     )

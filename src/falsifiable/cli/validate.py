@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
 from falsifiable.cli.common import (
     Asked,
+    chosen_contracts,
     exit_code,
     format_option,
     open_workspace,
@@ -17,6 +19,7 @@ from falsifiable.cli.common import (
 )
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
+from falsifiable.report.text import counted
 
 
 @click.command()
@@ -38,10 +41,12 @@ def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: boo
     """
     workspace, catalogue = open_workspace(asked.root)
     if no_run:
-        falsifiers = sum(len(contract.falsifiers) for contract in workspace.contracts)
-        click.echo(f"{len(workspace.contracts)} contracts with {falsifiers} falsifiers are valid")
+        contracts = chosen_contracts(workspace, asked.contracts)
+        falsifiers = sum(len(contract.falsifiers) for contract in contracts)
+        click.echo(f"{counted(len(contracts), 'contract')} with {counted(falsifiers, 'falsifier')}: valid")
         return ExitCode.HELD
-    results = run_validation(asked, workspace, catalogue)
+    # Evidence speaks for bytes: what is to be recorded is read again.
+    results = run_validation(replace(asked, rehash=asked.rehash or record), workspace, catalogue)
     if form == "json":
         print_json(results, sys.stdout)
     else:

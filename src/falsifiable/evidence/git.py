@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,9 @@ from typing import Literal, Protocol
 
 JUDGING_TREES = ("src", "falsifiers", "contracts")
 """The folders of a workspace that hold what judges: readers and SDK, falsifiers, contracts. Absent ones are skipped."""
+
+BINDINGS = "artifacts.yaml"
+"""What is judged, and the commands that may run, stand here in the workspace root: uncommitted it makes dirty, too."""
 
 GIT_SECONDS = 60
 """How long one git command may take before it counts as failed."""
@@ -85,11 +88,12 @@ class Repository:
 
     @cached_property
     def dirty(self) -> bool:
-        """Whether the judging trees differ from ``head``: changed, deleted, or new and not ignored."""
+        """Whether the judging trees or ``artifacts.yaml`` differ from ``head``, or are new and not ignored."""
         if self.head is None:
             return True
         compiled = ":(exclude,glob)**/__pycache__/**"
-        changed = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--", *JUDGING_TREES, compiled)
+        looked_at = (*JUDGING_TREES, BINDINGS, compiled)
+        changed = self._git("status", "--porcelain", "-z", "--untracked-files=all", "--", *looked_at)
         return bool(changed)
 
     @cached_property
@@ -114,6 +118,26 @@ class Repository:
             raise GitError(f"git knows no revision {revision!r} here; fetch it, or name another")
         done = self._run("cat-file", "blob", f"{commit}:{self._prefix}{path}")
         return done.stdout if done.returncode == 0 else None
+
+    def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
+
+        The bytes themselves are compared, so an ignored file, one that git was told to assume unchanged, a missing
+        file, a link and one outside the workspace are all among them. Raises :class:`GitError` where git fails.
+        """
+        asked = frozenset(paths)
+        there = sorted(one for one in asked if _is_plain(one) and self._is_file(one))
+        if self.head is None or not there:
+            return asked
+        named = "".join(f"{self.head}:{self._prefix}{one}\n" for one in there)
+        committed = self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", given=named.encode())
+        present = self._git("hash-object", "--stdin-paths", given="".join(f"{one}\n" for one in there).encode())
+        same = zip(there, committed.decode().splitlines(), present.decode().splitlines(), strict=True)
+        return asked - {one for one, before, now in same if before == f"{now} blob"}
+
+    def _is_file(self, path: str) -> bool:
+        place = self.root / path
+        return place.is_file() and not place.is_symlink()
 
     def _look_up(self, commit: str, trees: Mapping[str, str]) -> Membership:
         if self.problem:
@@ -172,6 +196,12 @@ class Repository:
             raise GitError("git is not installed, so the commits that evidence names cannot be looked up") from None
         except subprocess.TimeoutExpired:
             raise GitError(f"git {arguments[0]} took longer than {GIT_SECONDS} seconds") from None
+
+
+def _is_plain(path: str) -> bool:
+    """Whether ``path`` names a place below the workspace the way git does; a line of input holds one path."""
+    parts = path.split("/")
+    return "\n" not in path and not any(one in ("", ".", "..") for one in parts)
 
 
 def _environment() -> dict[str, str]:

@@ -201,21 +201,18 @@ def _result(outcomes: Mapping[str, list[str]]) -> str:
 
 
 def _subjects(statement: Statement) -> list[dict[str, Any]]:
-    """Every file judged; and the contract itself where a falsifier was judged on nothing but specimens."""
+    """Every file judged; and the contract itself where a falsifier had nothing real to judge."""
     named = {subject for one in statement.judgements for artifact in one.artifacts for subject in _files_of(artifact)}
-    if any(_on_specimens_only(one) for one in statement.judgements) or not named:
+    if any(not one.artifacts for one in statement.judgements) or not named:
         named.add((statement.contract_file, statement.contract_digest))
     return [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(named)]
 
 
-def _on_specimens_only(judgement: Judgement) -> bool:
-    return all(one.provenance == "specimen" for one in judgement.artifacts)
-
-
 def _files_of(artifact: BoundArtifact) -> list[tuple[str, str]]:
-    if artifact.provenance == "specimen" or not artifact.files:
-        name = f"specimen/{artifact.role}" if artifact.provenance == "specimen" else artifact.path or artifact.role
-        return [(name, artifact.digest)] if re.fullmatch(SHA256, artifact.digest) else []
+    if artifact.kind == "command":  # its sources, which are relative to the workspace already
+        return list(artifact.files.items())
+    if not artifact.files:
+        return [(artifact.path or artifact.role, artifact.digest)] if re.fullmatch(SHA256, artifact.digest) else []
     return [(_subject_name(artifact, file), digest) for file, digest in artifact.files.items()]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from falsifiable.falsifier import Verdict
-from falsifiable.report.text import clean, shortened
+from falsifiable.report.text import clean, counted, shortened
 from falsifiable.validation.results import ContractResult, Judgement
 
 MARKS = {"held": "held", "falsified": "FALSIFIED", "inconclusive": "inconclusive"}
@@ -35,7 +35,7 @@ def summary(judgements: Sequence[Judgement]) -> str:
     counts = {outcome: sum(one.verdict.outcome == outcome for one in judgements) for outcome in MARKS}
     fresh = sum(not one.known and one.verdict.outcome != "inconclusive" for one in judgements)
     said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
-    return f"{len(judgements)} falsifiers: {said}; {fresh} judged now, the rest known or not to be judged"
+    return f"{counted(len(judgements), 'falsifier')}: {said}; {fresh} judged now, the rest known or not to be judged"
 
 
 def _print_falsified(judgement: Judgement, out: TextIO) -> None:
@@ -43,7 +43,7 @@ def _print_falsified(judgement: Judgement, out: TextIO) -> None:
     out.write(f"  claim:    {clean(judgement.claim)}\n")
     out.write(f"  found:    {clean(judgement.verdict.found)}\n")
     for artifact in judgement.artifacts:
-        out.write(f"  on:       {artifact.role} = {clean(artifact.path) or 'specimen'} ({artifact.digest[:12]})\n")
+        out.write(f"  on:       {artifact.role} = {clean(artifact.path) or 'a command'} ({artifact.digest[:12]})\n")
     if judgement.verdict.measurements:
         out.write(f"  measured: {measured(judgement.verdict)}\n")
     out.write(f"  next:     contract explain {judgement.check}\n\n")

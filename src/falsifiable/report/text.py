@@ -18,6 +18,11 @@ def _shown(character: str) -> str:
     return character
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 contract``, ``2 contracts``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def shortened(text: str, width: int) -> str:
     """At most ``width`` characters of ``text``, cut at a word with an ellipsis."""
     if len(text) <= width:

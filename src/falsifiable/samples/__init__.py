@@ -7,6 +7,6 @@ able to fail on any machine. Nothing is downloaded and nothing but numpy is need
 from __future__ import annotations
 
 from falsifiable.samples.formats import write_gguf, write_safetensors
-from falsifiable.samples.specimens import VARIANTS, specimen, write_specimens
+from falsifiable.samples.specimens import VARIANTS, digest_of_makers, specimen, write_specimens
 
-__all__ = ["VARIANTS", "specimen", "write_gguf", "write_safetensors", "write_specimens"]
+__all__ = ["VARIANTS", "digest_of_makers", "specimen", "write_gguf", "write_safetensors", "write_specimens"]

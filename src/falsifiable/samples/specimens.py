@@ -151,14 +151,14 @@ def _command(variant: str, folder: Path) -> Command:
 @functools.cache
 def _folder_in(cache: Path | None) -> Path:
     if cache is not None:
-        folder = cache / _digest_of_makers()[:16]
+        folder = cache / digest_of_makers()[:16]
         with contextlib.suppress(OSError):
             write_specimens(folder)
             return folder
     return _process_folder().path
 
 
-def _digest_of_makers() -> str:
+def digest_of_makers() -> str:
     """sha256 over the modules of this package: specimens made by other code are other specimens."""
     modules = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()

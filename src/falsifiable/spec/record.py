@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from falsifiable.evidence import (
 )
 from falsifiable.spec.ledger import open_ledger, spec_of
 from falsifiable.spec.update import SpecUpdate, update_spec
-from falsifiable.status import NOT_THERE, JudgingCode
+from falsifiable.status import NOT_THERE, JudgingCode, speaking
 from falsifiable.validation.results import ContractResult, Judgement
 
 MAIN_LINE = "main"
@@ -62,9 +62,9 @@ def record(
 ) -> Recording:
     """Write one statement per result, superseding the earlier evidence of its contract.
 
-    Recording the same twice writes nothing the second time. Absence refutes nothing: earlier evidence about something
-    that is not here now is not superseded, and a result that has nothing else to say is not written. The regions are
-    written on the main line, where there is no git, and with ``regions``. Raises OSError, and GitError where git fails.
+    Recording the same twice writes nothing the second time. Absence refutes nothing: for what is not here now the
+    evidence beneath goes on to speak, and a result that has nothing else to say is not written. The regions are written
+    on the main line, where there is no git, and with ``regions``. Raises OSError, and GitError where git fails.
     """
     context = context or context_of(repository, semantics=code.semantics)
     ledger = open_ledger(root, contracts, code, repository)
@@ -74,8 +74,8 @@ def record(
         contract = by_name[result.contract]
         spec = spec_of(contract)
         statement = statement_of(result, context, contract_file=_relative(contract, root))
-        current = heads(ledger.evidence[spec].of(result.contract))
-        recorded.append(_write(evidence_folder(root, spec), statement, current, repository))
+        earlier = ledger.evidence[spec].of(result.contract)
+        recorded.append(_write(evidence_folder(root, spec), statement, earlier, repository))
     if not (regions or repository.problem or repository.branch == main_line):
         return Recording(tuple(recorded))
     after = open_ledger(root, contracts, code, repository)
@@ -83,14 +83,14 @@ def record(
     return Recording(tuple(recorded), tuple(update_spec(after, spec, discard_edits=discard_edits) for spec in specs))
 
 
-def _write(folder: Path, statement: Statement, current: Sequence[Statement], repository: Repository) -> Recorded:
+def _write(folder: Path, statement: Statement, earlier: Sequence[Statement], repository: Repository) -> Recorded:
     statement = parse_statement(statement.data)  # compared as it will be read: 1.0 and 1 are one number in JSON
-    kept = [one for one in current if _counts(one, repository) and _not_here(statement, one)]
-    replaced = [one for one in current if one not in kept]
-    absent = tuple(sorted({name for one in kept for name in _not_here(statement, one)}))
-    if current and _adds_nothing(statement, kept, replaced, repository):
-        return Recorded(statement.contract, (replaced or kept)[0].sha256, None, absent)
-    statement = statement.superseding(one.sha256 for one in replaced)
+    current = heads(earlier)
+    goes_on = {one.falsifier for one in statement.judgements if _goes_on(statement, one, earlier, repository)}
+    absent = tuple(sorted(goes_on))
+    if len(current) == 1 and _adds_nothing(statement, current[0], goes_on, repository):
+        return Recorded(statement.contract, current[0].sha256, None, absent)
+    statement = statement.superseding(one.sha256 for one in current)
     return Recorded(statement.contract, statement.sha256, write_statement(folder, statement), absent)
 
 
@@ -99,39 +99,34 @@ def _counts(statement: Statement, repository: Repository) -> bool:
     return commit is None or repository.membership(commit, statement.context.trees).counts == "yes"
 
 
-def _not_here(new: Statement, head: Statement) -> set[str]:
-    """The falsifiers that ``head`` judged as they are today and that ``new`` had nothing to judge with."""
-    if new.context.semantics != head.context.semantics:
-        return set()
-    pairs = ((one, head.judgement_of(one.falsifier)) for one in new.judgements)
-    return {one.falsifier for one, then in pairs if then and _only_absent(one, then)}
-
-
-def _only_absent(new: Judgement, then: Judgement) -> bool:
-    if new.cause not in NOT_THERE or then.verdict.outcome == "inconclusive":
+def _goes_on(new: Statement, judgement: Judgement, earlier: Sequence[Statement], repository: Repository) -> bool:
+    """Whether there was nothing to judge here, and earlier evidence of the same claim by the same code goes on."""
+    if judgement.cause not in NOT_THERE:
         return False
-    return (new.claim_digest, new.source_digest) == (then.claim_digest, then.source_digest)
+    spoken = ((one, one.judgement_of(judgement.falsifier)) for one in speaking(earlier, judgement.falsifier))
+    return any(
+        then is not None
+        and then.verdict.outcome != "inconclusive"
+        and (then.claim_digest, then.source_digest) == (judgement.claim_digest, judgement.source_digest)
+        and one.context.semantics == new.context.semantics
+        and _counts(one, repository)
+        for one, then in spoken
+    )
 
 
-def _adds_nothing(
-    new: Statement, kept: Sequence[Statement], replaced: Sequence[Statement], repository: Repository
-) -> bool:
-    """Whether every word of ``new`` stands in one head that it would replace, or speaks of nothing but absence."""
-    if len(replaced) > 1 or not all(_still_good(new, one, repository) for one in replaced):
-        return False
-    absent = {name for one in kept for name in _not_here(new, one)}
-    said = [judgement for one in (replaced or kept) for judgement in one.judgements]
-    return all(one.falsifier in absent or one in said for one in new.judgements)
-
-
-def _still_good(new: Statement, head: Statement, repository: Repository) -> bool:
-    """Whether ``head`` could stand for ``new`` as far as everything but the judgements goes."""
+def _adds_nothing(new: Statement, head: Statement, goes_on: Collection[str], repository: Repository) -> bool:
+    """Whether every word of ``new`` stands in ``head``, or speaks of nothing but absence."""
     if not _counts(head, repository) or (_committed(new) and not _committed(head)):
         return False
     if new.claims_digest != head.claims_digest or new.context.semantics != head.context.semantics:
         return False
     judged = {one.falsifier for one in new.judgements}
-    return new.observations == head.observations and all(one.falsifier in judged for one in head.judgements)
+    return (
+        all(one in head.observations or (goes_on and one.source == "absent") for one in new.observations)
+        and (goes_on or len(new.observations) == len(head.observations))
+        and all(one.falsifier in judged for one in head.judgements)
+        and all(one.falsifier in goes_on or one in head.judgements for one in new.judgements)
+    )
 
 
 def _committed(statement: Statement) -> bool:

@@ -51,7 +51,8 @@ def _scoreboard(contracts: Sequence[ContractStanding]) -> str:
 def _scoreboard_of(one: ContractStanding) -> str:
     reached = sum(1 for falsifier in one.falsifiers if falsifier.met)
     title = f"**{escaped(one.contract)} {escaped(one.version)}: {one.shown}**"
-    tally = f"{reached} of {len(one.falsifiers)} falsifiers at their ceiling"
+    alone = len(one.falsifiers) == 1
+    tally = f"{reached} of {len(one.falsifiers)} {'falsifier at its' if alone else 'falsifiers at their'} ceiling"
     head = ("Falsifier", "Claim", "Status", "Ceiling", "Measured, or why not", "Evidence")
     return f"{title} ({tally})\n\n{table(head, (_scoreboard_row(f) for f in one.falsifiers))}"
 
@@ -82,16 +83,17 @@ def _missing(contracts: Sequence[ContractStanding]) -> str:
 def _missing_of(one: ContractStanding) -> str:
     stands = f"**{escaped(one.contract)} {escaped(one.version)}** stands at {one.shown}"
     highest = "" if one.can_discharge else ", the highest that its claims can earn"
+    comma = "," if highest else ""
     if one.status >= one.ceiling:
         return f"{stands}{highest}; nothing is missing."
     lines = [*_conditions_missing(one), *_falsifiers_missing(one), *(f"- {escaped(held)}" for held in one.held_back)]
-    return "\n".join([f"{stands}. For {one.ceiling.name}{highest} it still needs:", "", *lines])
+    return "\n".join([f"{stands}. For {one.ceiling.name}{highest}{comma} it still needs:", "", *lines])
 
 
 def _conditions_missing(one: ContractStanding) -> list[str]:
     if not one.can_discharge:
         return []
-    return [f"- {escaped(gap.removeprefix('needs '))}" for gap in one.unmet]
+    return [f"- {escaped(gap)}" for gap in one.unmet]
 
 
 def _falsifiers_missing(one: ContractStanding) -> list[str]:

@@ -14,6 +14,9 @@ from falsifiable.spec.regions import Region, RegionError, Regions, find_regions,
 from falsifiable.spec.render import RENDERERS, short
 from falsifiable.status import ContractStanding, FalsifierStanding
 
+DEMANDED = "scoreboard"
+"""The region a spec must have once there is evidence to show: without it nothing in the spec rests on evidence."""
+
 RECORD = "run `contract record` on the main line, or anywhere with --regions"
 
 
@@ -63,7 +66,9 @@ def check_specs(ledger: Ledger, repository: Repository, *, base: str | None = No
 def check_spec(ledger: Ledger, spec: str, repository: Repository, *, base: str | None = None) -> tuple[Finding, ...]:
     """The findings of one spec: evidence that is not what its name says, regions and markers, stale evidence.
 
-    Stale evidence is an error where no region tells of it: a region that shows the demotion is in step.
+    A spec whose contracts have evidence must show it in a scoreboard: one that was taken out, or a spec.md that was
+    deleted, is an error. Stale evidence is an error where no region tells of it: a region that shows the demotion is
+    in step.
     """
     path = spec_path(ledger.root, spec)
     shown = path.relative_to(ledger.root).as_posix()
@@ -71,6 +76,8 @@ def check_spec(ledger: Ledger, spec: str, repository: Repository, *, base: str |
     undecided = sorted({why for one in of_spec for why in one.undecided})
     data = path.read_bytes() if path.is_file() else b""
     regions, of_markers = _regions_of(data, shown)
+    if not of_markers and of_spec and (ledger.evidence[spec].statements or ledger.evidence[spec].problems):
+        of_markers = _scoreboard_missing(path, regions, shown, repository, base)
     accepted = () if base is None else _regions_at(repository, base, shown)
     of_regions = [
         finding
@@ -105,6 +112,25 @@ def _regions_of(data: bytes, shown: str) -> tuple[Regions, tuple[Finding, ...]]:
             message = f"there is no region called {region.name}"
             findings.append(Finding("marker", "error", shown, message, region.line, hint))
     return regions, tuple(findings)
+
+
+def _scoreboard_missing(
+    path: Path, regions: Regions, shown: str, repository: Repository, base: str | None
+) -> tuple[Finding, ...]:
+    marker = f"<!-- contract:{DEMANDED} -->"
+    add = f"put {marker} and <!-- /contract:{DEMANDED} --> on lines of their own, then {RECORD}"
+    if path.is_file():
+        if regions.named(DEMANDED):
+            return ()
+        message = f"the marker {marker} is missing, so nothing here rests on the evidence recorded for this spec"
+        return (Finding("marker", "error", shown, message, hint=add),)
+    asked = [one for one in ("HEAD", base) if one and repository.head]
+    held = [one for one in asked if repository.file_at(one, shown) is not None]
+    if held:
+        message = f"was deleted, and {marker} with it, though there is evidence for this spec"
+        return (Finding("marker", "error", shown, message, hint=f"git checkout {held[0]} -- {shown}"),)
+    message = "there is evidence for this spec and no spec.md that shows it"
+    return (Finding("marker", "note", shown, message, hint=f"to have one, {add}"),)
 
 
 def _regions_at(repository: Repository, base: str, shown: str) -> tuple[bytes, ...]:

@@ -37,8 +37,8 @@ def _beside(recorded: FalsifierStanding, local: FalsifierStanding | None) -> Sid
 
 
 def _differences(recorded: Judgement, local: Judgement) -> Iterable[str]:
-    then = {one.role: one.digest for one in recorded.artifacts if one.provenance != "specimen"}
+    then = {one.role: one.digest for one in recorded.artifacts}
     for artifact in local.artifacts:
-        if artifact.provenance != "specimen" and artifact.role in then and then[artifact.role] != artifact.digest:
+        if artifact.role in then and then[artifact.role] != artifact.digest:
             path, was, now = artifact.path, then[artifact.role][:12], artifact.digest[:12]
             yield f"{artifact.role} ({path}): other bytes than were recorded, {was} then, {now} here"

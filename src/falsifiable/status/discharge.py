@@ -57,7 +57,7 @@ def all_met(observations: Iterable[Observation]) -> bool:
 
 
 def _gap(role: str, name: str, wanted: Criterion, seen: Observation | None) -> str | None:
-    needs = f"needs {role} {name} {wanted}"
+    needs = f"{role} {name} {wanted}"
     if seen is None or seen.criterion != str(wanted):
         return f"{needs}: this condition has not been judged yet, record again"
     if seen.source == "absent":

@@ -5,14 +5,12 @@ Everything here is monotonic: evidence that is better in one respect and equal i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 
 from falsifiable.contracts.model import Ceiling, Contract, FalsifierDeclaration, Level
 from falsifiable.falsifier import Verdict
-from falsifiable.validation.results import Judgement
-
-_KNOWN_ORIGINS = frozenset({"recorded", "origin", "command"})
+from falsifiable.validation.results import BoundArtifact, Judgement
 
 
 class Status(IntEnum):
@@ -25,26 +23,35 @@ class Status(IntEnum):
     DISCHARGED = Level.DISCHARGED
 
 
-def earned(judgement: Judgement, *, committed: bool, discharged: bool) -> Status:
+def earned(judgement: Judgement, *, committed: bool, discharged: bool, roles: Collection[str] = ()) -> Status:
     """What ``judgement`` earns before any ceiling.
 
     Args:
         judgement: what was seen.
         committed: the judging code stood in a commit, without uncommitted changes.
         discharged: every discharge condition of the contract was met, and no other evidence contradicts this one.
+        roles: what the claim is about; a judgement that did not bind them all is not about this claim's files.
     """
     if judgement.verdict.outcome == "falsified":
         return Status.FALSIFIED
     if not judgement.proven or not (_held(judgement.verdict) or _held(judgement.on_specimen)):
         return Status.PROPOSED
-    if not (_held(judgement.verdict) and committed and of_known_origin(judgement)):
+    if not (_held(judgement.verdict) and committed and of_known_origin(judgement, roles)):
         return Status.PARTIAL
     return Status.DISCHARGED if discharged else Status.INTEGRATION
 
 
-def of_known_origin(judgement: Judgement) -> bool:
-    """Whether something real was judged, and every artifact of it stands in a run record or an origin record."""
-    return bool(judgement.artifacts) and all(one.provenance in _KNOWN_ORIGINS for one in judgement.artifacts)
+def of_known_origin(judgement: Judgement, roles: Collection[str] = ()) -> bool:
+    """Whether something real was judged in each of ``roles``, and it is known where all of it came from."""
+    bound = {one.role for one in judgement.artifacts}
+    return bool(bound) and bound.issuperset(roles) and all(origin_is_known(one) for one in judgement.artifacts)
+
+
+def origin_is_known(artifact: BoundArtifact) -> bool:
+    """Whether a run record or an origin record vouches for the bytes; a command is known by its committed sources."""
+    if artifact.provenance == "command":
+        return bool(artifact.files)
+    return artifact.provenance in ("recorded", "origin")
 
 
 def ceiling_of(contract: Contract, declaration: FalsifierDeclaration, check: Ceiling = "discharged") -> Level:

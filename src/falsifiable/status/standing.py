@@ -57,7 +57,8 @@ class ContractStanding:
 
     ``unmet`` holds the discharge conditions that are not met, ``held_back`` the required contracts that cap it, and
     ``undecided`` why the commit of some statement could not be looked up (a shallow clone); where it is not empty, the
-    standing is a lower bound.
+    standing is a lower bound. ``heads`` are the statements that speak for it: those that none supersedes, and those
+    beneath them that still speak for a claim which the newer ones could not judge.
     """
 
     contract: str
@@ -89,15 +90,14 @@ def standings(
 ) -> tuple[ContractStanding, ...]:
     """The standing of every contract, in the order given.
 
-    ``statements`` are all there are: the heads among them count, the superseded ones only tell whether a check has
-    contradicted itself. Where heads disagree the lowest wins, but one that had nothing to judge disagrees with none.
+    ``statements`` are all there are: for each claim those count that :func:`speaking` names, the others only tell
+    whether a check has contradicted itself. Where two disagree the lowest wins, but one that had nothing to judge
+    disagrees with none.
     Neither the order of statements nor that of ``contracts`` bears on any standing.
     """
     known = list(statements)
     bench = Bench(code, history, contradicted(known))
-    alone = {
-        one.contract: _alone(one, heads(s for s in known if s.contract == one.contract), bench) for one in contracts
-    }
+    alone = {one.contract: _alone(one, [s for s in known if s.contract == one.contract], bench) for one in contracts}
     return tuple(_capped_by_required(contract, contracts, alone) for contract in contracts)
 
 
@@ -117,14 +117,20 @@ class _Here:
         return Membership("yes")
 
 
-def _alone(contract: Contract, current: tuple[Statement, ...], bench: Bench) -> ContractStanding:
+def _alone(contract: Contract, known: list[Statement], bench: Bench) -> ContractStanding:
     """The standing of ``contract`` before the contracts it requires are looked at."""
-    claims = (*contract.falsifiers, *built_in_claims(contract, current))
-    falsifiers = tuple(_falsifier_standing(contract, claim, current, bench) for claim in claims)
+    claims = (*contract.falsifiers, *built_in_claims(contract, known))
+    heard = [testimonies(contract, claim, known, bench) for claim in claims]
+    falsifiers = tuple(
+        _falsifier_standing(contract, claim, of_claim, bench) for claim, of_claim in zip(claims, heard, strict=True)
+    )
+    newest = heads(known)
+    every = {one.sha256: one for one in (*newest, *(one.statement for of_claim in heard for one in of_claim))}
+    current = tuple(every[digest] for digest in sorted(every))
+    saw_run = [one for one in newest if _observed(one)] or [one for one in current if _observed(one)] or list(newest)
     status = contract_status((one.status, one.ceiling) for one in falsifiers)
     as_recorded = contract_status((_or_stale(one), one.ceiling) for one in falsifiers)
-    observed = [one.observations for one in current if any(seen.source != "absent" for seen in one.observations)]
-    observed = observed or [one.observations for one in current] or [()]
+    observed = [one.observations for one in saw_run] or [()]
     members = [bench.membership(one) for one in current]
     return ContractStanding(
         contract=contract.contract,
@@ -134,7 +140,7 @@ def _alone(contract: Contract, current: tuple[Statement, ...], bench: Bench) -> 
         ceiling=max((one.ceiling for one in falsifiers), default=Level.PROPOSED),
         falsifiers=falsifiers,
         stale_status=as_recorded if as_recorded != status else None,
-        stale=_distinct(discharge.changed(contract, one.observations) for one in current),
+        stale=_distinct(discharge.changed(contract, one.observations) for one in saw_run),
         unmet=_distinct(discharge.unmet(contract, one) for one in observed),
         heads=current,
         undecided=tuple(sorted({one.why for one in members if one.counts == "unknown"})),
@@ -142,7 +148,7 @@ def _alone(contract: Contract, current: tuple[Statement, ...], bench: Bench) -> 
 
 
 def _falsifier_standing(
-    contract: Contract, declaration: FalsifierDeclaration, current: Iterable[Statement], bench: Bench
+    contract: Contract, declaration: FalsifierDeclaration, every: list[Testimony], bench: Bench
 ) -> FalsifierStanding:
     standing = FalsifierStanding(
         contract=contract.contract,
@@ -152,7 +158,6 @@ def _falsifier_standing(
         ceiling=ceiling_of(contract, declaration, bench.code.ceiling(declaration.check)),
         needs=("no evidence has been recorded yet",),
     )
-    every = testimonies(contract, declaration, current, bench)
     if not every:
         return standing
     counting = _present([one for one in every if not one.stale])
@@ -170,6 +175,11 @@ def _falsifier_standing(
         judgement=decisive.judgement,
         rests_on=decisive.statement.sha256,
     )
+
+
+def _observed(statement: Statement) -> bool:
+    """Whether there was a run for its discharge conditions to be read from."""
+    return any(seen.source != "absent" for seen in statement.observations)
 
 
 def _present(every: list[Testimony]) -> list[Testimony]:

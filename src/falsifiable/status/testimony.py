@@ -1,4 +1,4 @@
-"""One head's word on one claim: what it earns today, and what it would earn if nothing had changed since."""
+"""One statement's word on one claim: what it earns today, and what it would earn if nothing had changed since."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from falsifiable.status.flaky import Occasion, occasion_of
 from falsifiable.status.ladder import Status, capped, ceiling_of, earned
 from falsifiable.status.needs import to_climb
 from falsifiable.status.staleness import JudgingCode, claim_reasons, code_reasons
-from falsifiable.validation.results import Cause, Judgement
-
-NOT_THERE: frozenset[Cause] = frozenset({"unbound", "absent", "library", "commands"})
-"""Why nothing could be judged where the files, libraries or permissions were not at hand; not the falsifier's doing."""
+from falsifiable.status.succession import speaking, was_absent
+from falsifiable.validation.results import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +45,36 @@ class Testimony:
     @property
     def absent(self) -> bool:
         """Whether there was nothing to judge: what is absent neither refutes nor lowers what others saw."""
-        return self.judgement.cause in NOT_THERE
+        return was_absent(self.judgement)
 
 
 def testimonies(
-    contract: Contract, declaration: FalsifierDeclaration, heads: Iterable[Statement], bench: Bench
+    contract: Contract, declaration: FalsifierDeclaration, statements: Iterable[Statement], bench: Bench
 ) -> list[Testimony]:
-    """What every head that judged ``declaration`` says of it."""
-    found = ((statement, statement.judgement_of(declaration.id)) for statement in heads)
-    return [_testimony(contract, declaration, head, judgement, bench) for head, judgement in found if judgement]
+    """What every statement that speaks for ``declaration`` says of it."""
+    heard = speaking(statements, declaration.id, () if declaration in contract.falsifiers else declaration.on)
+    found = ((statement, statement.judgement_of(declaration.id)) for statement in heard)
+    return [
+        _testimony(contract, declaration, statement, judgement, bench) for statement, judgement in found if judgement
+    ]
 
 
-def built_in_claims(contract: Contract, heads: Iterable[Statement]) -> Iterator[FalsifierDeclaration]:
-    """Claims that no contract has to state, such as that a file is whole, where a head found one falsified."""
+def built_in_claims(contract: Contract, statements: Iterable[Statement]) -> Iterator[FalsifierDeclaration]:
+    """Claims that no contract has to state, such as that a file is whole, where one fell and none has mended it."""
+    known = list(statements)
     declared = {one.id for one in contract.falsifiers}
-    for statement in heads:
+    for statement in known:
         for one in statement.judgements:
             if one.falsifier not in declared and not one.claim_digest and one.verdict.outcome == "falsified":
-                declared.add(one.falsifier)
-                yield FalsifierDeclaration(one.falsifier, one.claim, one.check)
+                roles = {artifact.role: artifact.role for artifact in one.artifacts}
+                if any(_fell(heard, one.falsifier) for heard in speaking(known, one.falsifier, roles)):
+                    declared.add(one.falsifier)
+                    yield FalsifierDeclaration(one.falsifier, one.claim, one.check, roles)
+
+
+def _fell(statement: Statement, falsifier: str) -> bool:
+    judgement = statement.judgement_of(falsifier)
+    return judgement is not None and judgement.verdict.outcome == "falsified"
 
 
 def _testimony(
@@ -76,9 +85,11 @@ def _testimony(
     ceiling = min(of_code, Level[judgement.check_ceiling.upper()])
     flaky = occasion_of(statement, judgement) in bench.contradicted
     unmet = discharge.unmet(contract, statement.observations)
+    roles = tuple(declaration.on.values())
 
     def earning(discharged: bool) -> Status:
-        return capped(earned(judgement, committed=committed, discharged=discharged and not flaky), ceiling)
+        unqualified = earned(judgement, committed=committed, discharged=discharged and not flaky, roles=roles)
+        return capped(unqualified, ceiling)
 
     status = earning(bool(contract.discharge) and not unmet)
     return Testimony(
@@ -88,7 +99,7 @@ def _testimony(
         status=status,
         as_recorded=max(status, earning(discharge.all_met(statement.observations))),
         flaky=flaky,
-        needs=to_climb(judgement, status, ceiling, context=statement.context, unmet=unmet, flaky=flaky),
+        needs=to_climb(judgement, status, ceiling, context=statement.context, roles=roles, unmet=unmet, flaky=flaky),
     )
 
 

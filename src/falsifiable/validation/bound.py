@@ -154,10 +154,10 @@ def _open_command(root: Path, role: Role, roles: Mapping[str, Role], opened: Map
     }
     try:
         command = _command(message)
-        digest = command.digest
+        digest, files = command.digest, command.file_digests
     except ArtifactError as error:
         return Opened(role.contract, role.name, role.kind, cause=error.kind, said=str(error))
-    return Opened(role.contract, role.name, role.kind, "", command, digest, {}, "command", message=message)
+    return Opened(role.contract, role.name, role.kind, "", command, digest, files, "command", message=message)
 
 
 def _command(message: Mapping[str, Any]) -> Command:

@@ -14,17 +14,18 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from falsifiable.contracts.signature import CheckSignature
+from falsifiable.contracts.signature import CheckSignature, Parameter
 from falsifiable.falsifier import REGISTRY, SEMANTICS, Falsifier
 from falsifiable.validation.cache import Cache, key_of
-from falsifiable.validation.source_digest import parse_distribution, source_digests
+from falsifiable.validation.source_digest import parse_distribution, source_digest
 
 GROUP = "falsifiable.falsifiers"
+STANDARD = "falsifiers"
 LOAD_SECONDS = 60
 
 
@@ -43,20 +44,34 @@ def load_catalogue(cache: Cache | None = None) -> Catalogue:
     signatures: dict[str, CheckSignature] = {}
     digests: dict[str, str] = {}
     failed: dict[str, str] = {}
-    for plugin in sorted({point.value for point in entry_points(group=GROUP)}):
-        files = _plugin_files(plugin)
-        key = key_of({"semantics": SEMANTICS, "python": sys.version, "files": _identities(files)})
-        known: dict[str, Any] | None = cache.get("checks", key)
-        if known is None:
-            known = _read_plugin(plugin, files)
-            if "failed" not in known:
-                cache.put("checks", key, known)
+    # The standard library first: no plugin takes the place of one of its checks.
+    plugins = {point.value for point in entry_points(group=GROUP)}
+    for plugin in sorted(plugins, key=lambda name: (name != STANDARD, name)):
+        known = _known(plugin, cache)
         if "failed" in known:
             failed[plugin] = known["failed"]
             continue
-        signatures.update({name: CheckSignature.from_json(data) for name, data in known["signatures"].items()})
+        found = {name: CheckSignature.from_json(data) for name, data in known["signatures"].items()}
+        if twice := sorted(set(found) & set(signatures)):
+            other = signatures[twice[0]].distribution
+            failed[plugin] = f"it defines {', '.join(twice)}, which {other} defines already; rename them"
+            continue
+        signatures.update(found)
         digests.update(known["source_digests"])
     return Catalogue(signatures, digests, failed)
+
+
+def _known(plugin: str, cache: Cache) -> dict[str, Any]:
+    """Signatures and source digests of a plugin's checks, or ``failed`` with the reason."""
+    files = _plugin_files(plugin)
+    shape = sorted(one.name for one in (*fields(CheckSignature), *fields(Parameter)))
+    key = key_of({"semantics": SEMANTICS, "shape": shape, "python": sys.version, "files": _identities(files)})
+    known: dict[str, Any] | None = cache.get("checks", key)
+    if known is None:
+        known = _read_plugin(plugin, files)
+        if "failed" not in known:
+            cache.put("checks", key, known)
+    return known
 
 
 def resolve(signature: CheckSignature) -> Falsifier:
@@ -75,8 +90,7 @@ def _plugin_files(plugin: str) -> dict[str, Path]:
         root = Path(folder)
         for path in sorted(root.rglob("*.py")):
             parts = path.relative_to(root).with_suffix("").parts
-            if parts[-1] != "__init__":
-                files[".".join((plugin, *parts))] = path
+            files[".".join((plugin, *(part for part in parts if part != "__init__")))] = path
     return files
 
 
@@ -94,20 +108,31 @@ def _read_plugin(plugin: str, files: Mapping[str, Path]) -> dict[str, Any]:
         return {"failed": f"importing it took longer than {LOAD_SECONDS} seconds"}
     if done.returncode != 0:
         return {"failed": (done.stderr.strip().splitlines() or ["it ended without a message"])[-1]}
-    return {"signatures": json.loads(done.stdout), "source_digests": source_digests(parse_distribution(files))}
+    read = json.loads(done.stdout)
+    distribution = parse_distribution(files)
+    try:
+        digests = {name: source_digest(distribution, map(tuple, one)) for name, one in read["functions"].items()}
+    except KeyError as missing:
+        return {"failed": f"the function {missing} of a check is not at the top level of one of its modules"}
+    return {"signatures": read["signatures"], "source_digests": digests}
 
 
 def print_signatures(plugin: str) -> None:
-    """Import ``plugin`` with all its modules and print the signatures of its checks as JSON."""
+    """Import ``plugin`` with all its modules; print its checks' signatures and functions as JSON."""
     package = importlib.import_module(plugin)
     for module in pkgutil.walk_packages(getattr(package, "__path__", []), plugin + "."):
         importlib.import_module(module.name)
     of_plugin = {
-        name: one.signature.to_json()
+        name: one
         for name, one in REGISTRY.items()
         if one.declared.module == plugin or one.declared.module.startswith(plugin + ".")
     }
-    sys.stdout.write(json.dumps(of_plugin))
+    functions = {
+        name: [(make.__module__, make.__name__) for make in (one.function, *one.counterexamples.values())]
+        for name, one in of_plugin.items()
+    }
+    signatures = {name: one.signature.to_json() for name, one in of_plugin.items()}
+    sys.stdout.write(json.dumps({"signatures": signatures, "functions": functions}))
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def _value(name: str, artifact: Artifact | None, judgements: Sequence[Judgement]
     measured = [
         measurement.value
         for judgement in judgements
-        if judgement.verdict.outcome == "held"
+        if _measures(judgement, artifact)
         for measurement in judgement.verdict.measurements
         if measurement.name == name
     ]
@@ -67,6 +67,17 @@ def _value(name: str, artifact: Artifact | None, judgements: Sequence[Judgement]
         return measured[0], "measured"
     stated = artifact.metrics.get(name)
     return (stated.value, "stated") if stated else (None, "absent")
+
+
+def _measures(judgement: Judgement, run: Run) -> bool:
+    """Whether a judgement measured anything on a model of this run, by a check that can fail and can discharge.
+
+    A check that reads the record alone (its verdict binds no model) repeats what the record states.
+    """
+    kinds = {one.kind for one in judgement.artifacts}
+    of_this_run = any(one.kind == "run" and one.digest == run.digest for one in judgement.artifacts)
+    proven = judgement.verdict.outcome == "held" and judgement.proven
+    return proven and of_this_run and "model" in kinds and judgement.check_ceiling == "discharged"
 
 
 def _of_model(name: str, model: Model) -> Quantity:

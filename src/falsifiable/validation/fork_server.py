@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from falsifiable.validation.worker import run_job
@@ -50,8 +51,7 @@ def serve(control: socket.socket, modules: list[str]) -> None:
                 _send(control, {"started": job["id"], "pid": next(reversed(running))})
     finally:
         for pid in running:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+            _end_session(pid)
 
 
 def _wake_on_child_exit() -> int:
@@ -69,26 +69,42 @@ def _report_ended(control: socket.socket, running: dict[int, str]) -> None:
         if pid == 0:
             return
         if pid in running:
+            _end_session(pid)
             _send(control, {"ended": running.pop(pid), "status": os.waitstatus_to_exitcode(status)})
 
 
 def _fork(job: Mapping[str, Any], results: int, control: socket.socket) -> int:
     pid = os.fork()
     if pid:
-        with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)
         return pid
-    try:
+    status = 1
+    try:  # whatever happens in here must not climb into the server's own loop
         os.setsid()
-    except OSError:
-        os.setpgid(0, 0)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    control.close()
-    run_job(job, results)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        control.close()
+        run_job(job, results)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _end_session(pid: int) -> None:
+    """Kill the worker and every process that it started, in whatever group they are: the worker leads a session."""
+    for member in [pid, *_session_members(pid)]:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(member, signal.SIGKILL)
+
+
+def _session_members(leader: int) -> list[int]:
+    """The processes of the session ``leader`` leads, where the system can tell."""
+    members = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            session = int(entry.read_text().rpartition(")")[2].split()[3])
+            if session == leader:
+                members.append(int(entry.parent.name))
+    return members
 
 
 def _send(control: socket.socket, message: Mapping[str, Any]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import SEMANTICS
+from falsifiable.samples import digest_of_makers
 from falsifiable.validation.bound import Opened, Place
 from falsifiable.validation.cache import Cache, key_of
 from falsifiable.validation.catalogue import Catalogue
@@ -67,10 +70,10 @@ class Planned:
                 "semantics": SEMANTICS,
                 "source": self.source_digest,
                 "parameters": dict(self.declaration.parameters),
-                "roles": dict(self.declaration.on) if specimen else {},
+                "specimens": {"roles": dict(self.declaration.on), "makers": digest_of_makers()} if specimen else {},
                 "artifacts": bound,
                 "libraries": _versions(self.signature.imports),
-                "device": "cpu",
+                "device": _device(),
             }
         )
 
@@ -127,10 +130,17 @@ def _obstacle(signature: CheckSignature, artifacts: Mapping[str, Opened], option
     return "", ""
 
 
-def recall(cache: Cache, key: str) -> dict[str, Any] | None:
+def recall(kept: Cache, key: str) -> dict[str, Any] | None:
     """What is remembered under ``key``: the reports of a worker that finished."""
-    known = cache.get("verdicts", key)
+    known = kept.get("verdicts", key)
     return known if isinstance(known, dict) else None
+
+
+@cache
+def _device() -> str:
+    """What a forward pass would run on; asked of the driver, because asking torch would mean importing it."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return "cuda" if Path("/proc/driver/nvidia/version").exists() and not hidden else "cpu"
 
 
 def _versions(imports: tuple[str, ...]) -> dict[str, str]:

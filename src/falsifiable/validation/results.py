@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from falsifiable.falsifier import Quantity, Verdict
 
-Provenance = Literal["recorded", "origin", "orphan", "specimen", "command"]
+Provenance = Literal["recorded", "origin", "orphan", "command"]
 ChallengeOutcome = Literal["refuted", "survived", "inconclusive"]
 Cause = Literal["", "unbound", "absent", "library", "commands", "unsound", "unreadable", "crashed", "time", "memory"]
 """Why a verdict is inconclusive, where the falsifier itself did not say so. The last four mean that something could not
@@ -25,9 +25,9 @@ COULD_NOT_RUN: frozenset[Cause] = frozenset({"unreadable", "crashed", "time", "m
 class BoundArtifact:
     """What a role was bound to when it was judged.
 
-    ``path`` is relative to the workspace root ("" for a specimen), ``files`` maps relative paths to sha256, and
+    ``path`` is relative to the workspace root ("" for a command), ``files`` maps relative paths to sha256, and
     ``provenance`` says where the bytes are known from: ``recorded`` in the bound run record, ``origin`` in an origin
-    record, a ``command`` named by the workspace, a built-in ``specimen``, or nowhere (``orphan``).
+    record, a ``command`` named by the workspace, or nowhere (``orphan``).
     """
 
     role: str

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from falsifiable.falsifier import SEMANTICS
 
+Place = tuple[str, str]
+"""A module and a name defined in it."""
+
 
 @dataclass(frozen=True)
 class Module:
-    """A parsed module: its top-level definitions, and the names it imports from its own distribution."""
+    """A parsed module.
+
+    ``definitions`` maps a name to every top-level statement that makes or changes it. ``imported`` maps a name to the
+    module of the same distribution it comes from and its name there (None: the module itself), ``foreign`` to where
+    else it comes from.
+    """
 
     name: str
     definitions: Mapping[str, tuple[ast.stmt, ...]]
@@ -38,16 +46,14 @@ def parse_distribution(files: Mapping[str, Path]) -> Distribution:
     return Distribution({name: _parse(name, path.read_text(encoding="utf-8"), files) for name, path in files.items()})
 
 
-def source_digests(distribution: Distribution) -> dict[str, str]:
-    """Check name -> sha256 (hex) of everything that check's meaning rests on."""
-    digests = {}
-    for module in distribution.modules.values():
-        for check, function in _declared_checks(module):
-            roots = [(module.name, name) for name in (function, *_counterexamples(module, function))]
-            reached = _reach(distribution, roots)
-            text = "\n".join([f"semantics {SEMANTICS}", *sorted(reached.values())])
-            digests[check] = hashlib.sha256(text.encode()).hexdigest()
-    return digests
+def source_digest(distribution: Distribution, functions: Iterable[Place]) -> str:
+    """The sha256 (hex) of everything that ``functions``, a check and its counterexamples, rest on.
+
+    Raises KeyError for a function that is not defined in the distribution.
+    """
+    reached = _reach(distribution, list(functions))
+    text = "\n".join([f"semantics {SEMANTICS}", *sorted(reached.values())])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _parse(name: str, text: str, files: Mapping[str, Path]) -> Module:
@@ -81,72 +87,61 @@ def _imports(node: ast.AST, importer: str) -> Iterator[tuple[str, str, str | Non
             yield (alias.asname or alias.name), module, alias.name
 
 
-def _names_defined(statement: ast.stmt) -> list[str]:
+def _names_defined(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement makes or may change.
+
+    A statement that is no definition (``LIMITS.update(...)``, ``LIMIT += 1``, what stands under an ``if``) belongs to
+    every name it mentions.
+    """
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return [statement.name]
-    if isinstance(statement, ast.Assign):
-        return [node.id for target in statement.targets for node in ast.walk(target) if isinstance(node, ast.Name)]
-    if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        return [statement.target.id]
-    return []
+        return {statement.name}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return set()
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+    mentioned = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    defined = {node.name for node in ast.walk(statement) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return mentioned | defined
 
 
-def _declared_checks(module: Module) -> Iterator[tuple[str, str]]:
-    """(check name, function name) for every ``@falsifier("...")`` in the module."""
-    for name, statements in module.definitions.items():
-        for statement in statements:
-            for decorator in getattr(statement, "decorator_list", []):
-                if (
-                    isinstance(decorator, ast.Call)
-                    and getattr(decorator.func, "id", getattr(decorator.func, "attr", "")) == "falsifier"
-                    and decorator.args
-                    and isinstance(decorator.args[0], ast.Constant)
-                ):
-                    yield str(decorator.args[0].value), name
-
-
-def _counterexamples(module: Module, function: str) -> Iterator[str]:
-    for name, statements in module.definitions.items():
-        for statement in statements:
-            if any(
-                isinstance(decorator, ast.Attribute)
-                and decorator.attr == "counterexample"
-                and getattr(decorator.value, "id", "") == function
-                for decorator in getattr(statement, "decorator_list", [])
-            ):
-                yield name
-
-
-def _reach(distribution: Distribution, roots: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def _reach(distribution: Distribution, roots: list[Place]) -> dict[Place, str]:
     """Every definition that ``roots`` reach, as normalised text."""
-    reached: dict[tuple[str, str], str] = {}
+    for module_name, name in roots:
+        if name not in distribution.modules[module_name].definitions:
+            raise KeyError(f"{module_name}.{name}")
+    reached: dict[Place, str] = {}
     waiting = list(roots)
     while waiting:
-        module_name, name = waiting.pop()
-        module = distribution.modules[module_name]
-        if (module_name, name) in reached:
+        place = waiting.pop()
+        if place in reached:
             continue
-        statements = module.definitions.get(name, ())
-        reached[module_name, name] = "\n".join(_normalised(statement) for statement in statements)
-        for statement in statements:
-            for used, attribute in _names_used(statement):
-                if used in module.definitions:
-                    waiting.append((module_name, used))
-                elif used in module.imported:
-                    target, imported_name = module.imported[used]
-                    waiting.append((target, imported_name or attribute))
-                elif used in module.foreign:
-                    reached[module_name, used] = module.foreign[used]
+        module = distribution.modules[place[0]]
+        statements = module.definitions.get(place[1], ())
+        reached[place] = "\n".join(_normalised(statement) for statement in statements)
+        names = {used for statement in statements for used in _names_used(statement)} | {place[1]}
+        for used in names:
+            waiting += _where(distribution, module, used)
+            if used in module.foreign:
+                reached.setdefault((place[0], f"{used} from elsewhere"), module.foreign[used])
     return reached
 
 
-def _names_used(statement: ast.stmt) -> Iterator[tuple[str, str]]:
-    """(name, attribute taken of it or "") for every name read in the statement."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            yield node.value.id, node.attr
-        elif isinstance(node, ast.Name):
-            yield node.id, ""
+def _where(distribution: Distribution, module: Module, name: str) -> list[Place]:
+    """Where a name that ``module`` uses is defined; a module used as a whole is all of its definitions."""
+    if name in module.definitions:
+        return [(module.name, name)]
+    if name not in module.imported:
+        return []
+    target, there = module.imported[name]
+    if there is not None:
+        return [(target, there)]
+    return [(target, defined) for defined in distribution.modules[target].definitions]
+
+
+def _names_used(statement: ast.stmt) -> Iterator[str]:
+    """Every name read in the statement."""
+    return (node.id for node in ast.walk(statement) if isinstance(node, ast.Name))
 
 
 def _normalised(statement: ast.stmt) -> str:

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class _Server:
     running: dict[str, _Running] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, imports: tuple[str, ...], *, quiet: bool) -> _Server:
+    def start(cls, imports: tuple[str, ...], folder: str, *, quiet: bool) -> _Server:
         # Sequenced packets keep one message one message, together with the descriptor that travels with it.
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -82,6 +83,7 @@ class _Server:
                 stdout=subprocess.DEVNULL if quiet else None,
                 stderr=subprocess.DEVNULL if quiet else None,
                 start_new_session=True,
+                env={**os.environ, "TMPDIR": folder},
             )
         return cls(imports, process, ours)
 
@@ -109,14 +111,15 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int | None = None, quiet: bool = T
     sets = _server_sets(jobs)
     room = at_once or os.cpu_count() or 1
     active: list[_Running] = []
-    with selectors.DefaultSelector() as selector:
+    # Workers may be killed at any moment; what they leave in their temporary folder goes with it.
+    with tempfile.TemporaryDirectory(prefix="falsifiable-") as folder, selectors.DefaultSelector() as selector:
         try:
             while waiting or active:
                 while waiting and len(active) < room:
                     job = waiting.pop()
                     imports = sets[job.imports]
                     if imports not in servers:
-                        servers[imports] = _Server.start(imports, quiet=quiet)
+                        servers[imports] = _Server.start(imports, folder, quiet=quiet)
                         selector.register(servers[imports].control, selectors.EVENT_READ, servers[imports])
                     active.append(_start(job, servers[imports], selector))
                     yield job
