@@ -53,6 +53,8 @@ def test_an_interrupted_validation_ends_130_and_leaves_no_process_behind(shop):
         [sys.executable, "-m", "falsifiable", "validate"],
         cwd=shop.root, env={**os.environ, **shop.environment}, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # Whoever runs the tests in the background has told them to ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert wait_until(note.exists), "the check was never started"

@@ -16,7 +16,7 @@ from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.discharge import observe
 from falsifiable.validation.fingerprinting import with_fingerprints
-from falsifiable.validation.plan import Options, Planned, plan, recall
+from falsifiable.validation.plan import Options, Task, plan, recall
 from falsifiable.validation.results import Challenge, ContractResult, Judgement
 from falsifiable.validation.workers import Job, Outcome, run_jobs
 
@@ -98,9 +98,7 @@ def _teller(listeners: Iterable[events.Listener]) -> events.Listener:
     return tell
 
 
-def _judge_all(
-    planned: Sequence[Planned], options: Options, cache: Cache, tell: events.Listener
-) -> Iterator[Judgement]:
+def _judge_all(planned: Sequence[Task], options: Options, cache: Cache, tell: events.Listener) -> Iterator[Judgement]:
     """Judge in two rounds: what is bound, then on specimens whatever no real bytes could prove able to fail."""
     known = {one.id: recall(cache, one.key(specimen=False)) for one in planned if not one.obstacle}
     tell(events.Planned(len(planned), sum(entry is not None for entry in known.values())))
@@ -126,7 +124,7 @@ def _judge_all(
 
 
 def _on_specimens(
-    planned: Sequence[Planned],
+    planned: Sequence[Task],
     judgements: Mapping[str, Judgement],
     options: Options,
     cache: Cache,
@@ -149,8 +147,8 @@ def _on_specimens(
 
 
 def _run(
-    planned: Sequence[Planned], options: Options, tell: events.Listener, *, specimen: bool
-) -> Iterator[tuple[Planned, Outcome]]:
+    planned: Sequence[Task], options: Options, tell: events.Listener, *, specimen: bool
+) -> Iterator[tuple[Task, Outcome]]:
     by_id = {}
     for one in () if options.only_known else planned:
         job = one.job(options, specimen=specimen)
@@ -164,7 +162,7 @@ def _run(
             yield by_id[event.job.id][0], event
 
 
-def _unjudged(one: Planned) -> Judgement:
+def _unjudged(one: Task) -> Judgement:
     return Judgement(
         contract=one.contract.contract,
         falsifier=one.declaration.id,
@@ -222,7 +220,7 @@ def _is_conclusive(judgement: Judgement) -> bool:
 
 def _results(
     contracts: Sequence[Contract],
-    planned: Sequence[Planned],
+    planned: Sequence[Task],
     judged: Mapping[str, Judgement],
     opened: Mapping[Place, Opened],
 ) -> tuple[ContractResult, ...]:

@@ -11,26 +11,26 @@ from dataclasses import replace
 
 from falsifiable.validation.bound import Opened
 from falsifiable.validation.cache import Cache, key_of
-from falsifiable.validation.plan import Options, Planned
+from falsifiable.validation.plan import Options, Task
 from falsifiable.validation.workers import Job, Outcome, run_jobs
 
 ROOM = "fingerprints"
 
 
-def with_fingerprints(planned: Sequence[Planned], options: Options, cache: Cache) -> list[Planned]:
+def with_fingerprints(planned: Sequence[Task], options: Options, cache: Cache) -> list[Task]:
     """The same falsifiers, their models' fingerprints computed once and made known to them."""
-    wanted = {one.digest: one for plan in planned if plan.signature.needs == "fingerprints" for one in _models(plan)}
+    wanted = {one.digest: one for task in planned if task.signature.needs == "fingerprints" for one in _models(task)}
     unknown = [one for digest, one in wanted.items() if cache.get(ROOM, _key(digest)) is None]
     jobs = [_job(one, options) for one in unknown]
     for event in run_jobs(jobs, at_once=options.at_once, quiet=not options.debug):
         if isinstance(event, Outcome) and (found := _fingerprints(event)) is not None:
             cache.put(ROOM, _key(event.job.id), found)
     known = {digest for digest in wanted if cache.get(ROOM, _key(digest)) is not None}
-    return [_told(plan, known, cache) for plan in planned]
+    return [_told(task, known, cache) for task in planned]
 
 
-def _models(plan: Planned) -> Iterable[Opened]:
-    return (one for one in plan.artifacts.values() if one.kind == "model" and one.digest)
+def _models(task: Task) -> Iterable[Opened]:
+    return (one for one in task.artifacts.values() if one.kind == "model" and one.digest)
 
 
 def _job(one: Opened, options: Options) -> Job:
@@ -42,15 +42,15 @@ def _fingerprints(outcome: Outcome) -> object | None:
     return next((report["fingerprints"] for report in outcome.reports if "fingerprints" in report), None)
 
 
-def _told(plan: Planned, known: set[str], cache: Cache) -> Planned:
-    """A plan whose models with known fingerprints say where they are kept."""
+def _told(task: Task, known: set[str], cache: Cache) -> Task:
+    """A task whose models with known fingerprints say where they are kept."""
     artifacts = {
         name: replace(one, message={**one.message, "fingerprints": str(cache.path(ROOM, _key(one.digest)))})
         if one.kind == "model" and one.digest in known
         else one
-        for name, one in plan.artifacts.items()
+        for name, one in task.artifacts.items()
     }
-    return replace(plan, artifacts=artifacts)
+    return replace(task, artifacts=artifacts)
 
 
 def _key(digest: str) -> str:

@@ -41,7 +41,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class Task:
     """One falsifier of one contract with the artifacts it will see.
 
     ``artifacts`` maps the check's parameter to what is bound there. ``obstacle`` says why nothing real can be judged
@@ -103,7 +103,7 @@ def plan(
     catalogue: Catalogue,
     opened: Mapping[Place, Opened],
     options: Options,
-) -> list[Planned]:
+) -> list[Task]:
     """One entry per falsifier of every contract, in the order of the files. ``opened`` maps (contract, role)."""
     planned = []
     for contract in contracts:
@@ -112,7 +112,7 @@ def plan(
             artifacts = {parameter: opened[contract.contract, role] for parameter, role in declaration.on.items()}
             cause, obstacle = _obstacle(signature, artifacts, options)
             digest = catalogue.source_digests[declaration.check]
-            planned.append(Planned(contract, declaration, signature, digest, root, artifacts, obstacle, cause))
+            planned.append(Task(contract, declaration, signature, digest, root, artifacts, obstacle, cause))
     return planned
 
 
