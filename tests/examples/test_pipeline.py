@@ -125,7 +125,7 @@ def test_the_export_holds_the_fine_tuned_weights_and_a_whole_tokenizer(folder: P
         np.testing.assert_array_equal(exported[gguf_name(name)], tensor.astype(dtype))
     field = {name: reader.fields[name].contents() for name in reader.fields}
     assert field["general.architecture"] == "qwen2"
-    assert field["qwen2.attention.head_count_kv"] == 1
+    assert field["qwen2.attention.head_count_kv"] == 2
     assert field["general.data_license"] == "PSF-2.0"
     tokens = field["tokenizer.ggml.tokens"]
     assert len(tokens) == len(set(tokens)) == 4_096
