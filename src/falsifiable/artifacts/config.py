@@ -102,21 +102,29 @@ def config_of_gguf(metadata: Mapping[str, object]) -> ModelConfig:
     return ModelConfig(**values, sources=MappingProxyType(sources))  # type: ignore[arg-type]
 
 
-def stored_key(name: str, metadata: Mapping[str, object], *, gguf: bool) -> str:
-    """The metadata key that holds, or would hold, the canonical field ``name``; nested keys are joined by dots.
+def huggingface_key(name: str, metadata: Mapping[str, object]) -> str:
+    """The key of a config.json that holds, or would hold, the canonical field ``name``; nested keys are joined by dots.
 
-    Raises ValueError for a name that is not a field, and for one that the format cannot express.
+    Raises ValueError for a name that is not a field.
     """
-    if name not in CONFIG_FIELDS:
-        raise ValueError(f"a model's configuration has no field {name!r}; it has {', '.join(CONFIG_FIELDS)}")
-    if not gguf:
-        keys = _HUGGINGFACE_KEYS[name]
-        return next((key for key in keys if _lookup(metadata, key) is not None), keys[0])
+    _check_field(name)
+    keys = _HUGGINGFACE_KEYS[name]
+    return next((key for key in keys if _lookup(metadata, key) is not None), keys[0])
+
+
+def gguf_key(name: str, metadata: Mapping[str, object]) -> str:
+    """The same in GGUF metadata. Raises ValueError also for a field that the format cannot express."""
+    _check_field(name)
     prefix = metadata.get("general.architecture")
     if name not in _GGUF_KEYS or not isinstance(prefix, str):
         why = "has no key for it" if name not in _GGUF_KEYS else "names no architecture to prefix it with"
         raise ValueError(f"{name} cannot be changed: this GGUF file {why}")
     return f"{prefix}.{_GGUF_KEYS[name]}"
+
+
+def _check_field(name: str) -> None:
+    if name not in CONFIG_FIELDS:
+        raise ValueError(f"a model's configuration has no field {name!r}; it has {', '.join(CONFIG_FIELDS)}")
 
 
 def _lookup(metadata: Mapping[str, object], key: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.artifacts.naming import Dialect, canonical_names
 from falsifiable.artifacts.tensors import TensorInfo
 
-Format = Literal["safetensors", "huggingface", "gguf"]
+Format = Literal["safetensors", "huggingface", "gguf", "apr", "pytorch", "peft", "mlx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,11 @@ class KnownContent:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A model's files as opened; ``sources`` are all files that its digest covers."""
+    """A model's files as opened; ``sources`` are all files that its digest covers.
+
+    ``checksums`` are what the format lets a reader verify only by reading all of a file: each raises ArtifactError
+    (unsound) where the bytes are not what the file says they are.
+    """
 
     path: Path
     format: Format
@@ -39,6 +43,7 @@ class Contents:
     metadata: Mapping[str, object]
     tensors: Mapping[str, TensorInfo]
     known: KnownContent = field(default_factory=KnownContent)
+    checksums: tuple[Callable[[], None], ...] = ()
 
     def file_digests(self) -> Mapping[str, str]:
         """Relative path -> sha256 of every file, reading those that are not known."""
@@ -56,11 +61,6 @@ class Contents:
 
     def _known_digest(self, source: SourceFile) -> str | None:
         return self.known.digests.get(source.relative) or source.known_sha256
-
-
-def dialect_of(model_format: Format) -> Dialect:
-    """How tensors are named in a format."""
-    return "gguf" if model_format == "gguf" else "huggingface"
 
 
 def with_canonical_names(tensors: Mapping[str, TensorInfo], dialect: Dialect) -> Mapping[str, TensorInfo]:

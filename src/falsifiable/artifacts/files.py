@@ -81,12 +81,12 @@ class SourceFile:
         for start in range(offset, offset + count, block_bytes):
             yield self.read(start, min(block_bytes, offset + count - start))
 
-    def mapped(self) -> mmap.mmap:
-        """The whole file, memory-mapped read-only; the file must not be empty."""
+    def view(self, offset: int, count: int) -> memoryview:
+        """``count`` bytes from ``offset``, at least one, memory-mapped read-only: nothing is read until it is used."""
         self.verify_unchanged()
         if self._mapped is None:
             self._mapped = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ)
-        return self._mapped
+        return memoryview(self._mapped)[offset : offset + count]
 
     @property
     def known_sha256(self) -> str | None:

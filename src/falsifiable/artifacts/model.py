@@ -17,9 +17,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from falsifiable.artifacts.architecture import Architecture, architecture_of_config, architecture_of_gguf
-from falsifiable.artifacts.config import ModelConfig, config_of_gguf, config_of_huggingface, stored_key
-from falsifiable.artifacts.contents import Contents, Format, dialect_of, with_canonical_names
+from falsifiable.artifacts.architecture import Architecture
+from falsifiable.artifacts.config import ModelConfig
+from falsifiable.artifacts.contents import Contents, Format, with_canonical_names
+from falsifiable.artifacts.conventions import Conventions, conventions_of
 from falsifiable.artifacts.dtypes import ELEMENT_TYPES
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.files import SourceFile
@@ -76,7 +77,8 @@ class Model:
     @classmethod
     def of(cls, contents: Contents) -> Model:
         """The model in files that have been opened."""
-        tensors = with_canonical_names(contents.tensors, dialect_of(contents.format))
+        dialect = conventions_of(contents.format).dialect(contents.tensors)
+        tensors = with_canonical_names(contents.tensors, dialect)
         return cls(contents.path, contents.format, MappingProxyType(dict(contents.metadata)), tensors, contents)
 
     def __repr__(self) -> str:
@@ -93,16 +95,16 @@ class Model:
     @cached_property
     def architecture(self) -> Architecture:
         """What the model is, as stored and as a family."""
-        if self.format == "gguf":
-            return architecture_of_gguf(self.metadata.get("general.architecture"))
-        classes = self.metadata.get("architectures")
-        first = classes[0] if isinstance(classes, list | tuple) and classes else None
-        return architecture_of_config(first, self.metadata.get("model_type"))
+        return self._conventions.architecture(self.metadata)
 
     @cached_property
     def config(self) -> ModelConfig:
         """The declared shape under canonical names; what is not declared is None."""
-        return config_of_gguf(self.metadata) if self.format == "gguf" else config_of_huggingface(self.metadata)
+        return self._conventions.config(self.metadata)
+
+    @property
+    def _conventions(self) -> Conventions:
+        return conventions_of(self.format)
 
     @cached_property
     def canonical_names(self) -> Mapping[str, str]:
@@ -127,13 +129,13 @@ class Model:
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
-        """The tokenizer embedded in a GGUF file, or that of the folder, special ids included; None if there is none."""
+        """The tokenizer embedded in the file, or that of the folder, special ids included; None if there is none."""
         if not isinstance(self._tokenizer, _EmbeddedTokenizer):
             return self._tokenizer
-        from falsifiable.artifacts.tokenizer import open_tokenizer, tokenizer_from_gguf
+        if self._conventions.embedded_tokenizer is not None:
+            return self._conventions.embedded_tokenizer(self.metadata, self.path)
+        from falsifiable.artifacts.tokenizer import open_tokenizer
 
-        if self.format == "gguf":
-            return tokenizer_from_gguf(self.metadata, self.path)
         names = {source.relative for source in self._contents.sources}
         return open_tokenizer(self.path) if "tokenizer.json" in names else None
 
@@ -154,6 +156,11 @@ class Model:
         """Relative path -> sha256 of each file, as they are on disk."""
         return self._contents.file_digests()
 
+    def verify_checksums(self) -> None:
+        """Read all bytes that the format keeps checksums of. Raises ArtifactError (unsound) where one is wrong."""
+        for verify in self._contents.checksums:
+            verify()
+
     @cached_property
     def fingerprints(self) -> Mapping[str, Fingerprint]:
         """Stored name -> what the tensor holds, from one pass over all tensor data that is not known yet."""
@@ -164,7 +171,7 @@ class Model:
     def fingerprint(self, name: str) -> Fingerprint:
         """What one tensor holds; only its own data is read. ``name`` is canonical or stored."""
         info = self._info(name)
-        if info.name in self._changes:
+        if info.name in self._changes or info.strides is not None:
             return fingerprint_of_values(self._values_in_stored_order(info), info.dtype)
         if info.offset == NOT_IN_A_FILE:
             return fingerprint_of_zeros(info.elements)
@@ -257,14 +264,13 @@ class Model:
         """
         metadata = dict(self.metadata)
         for name, value in fields.items():
-            _set(metadata, stored_key(name, metadata, gguf=self.format == "gguf"), value)
+            _set(metadata, self._conventions.config_key(name, metadata), value)
         label = f"with_config({', '.join(f'{name}={value}' for name, value in fields.items())})"
         return self._mutated(label, metadata=MappingProxyType(metadata))
 
     def with_architecture(self, stored: str) -> Model:
         """The model under another architecture name, everything else (the prefix of GGUF keys too) as it was."""
-        changed = {"general.architecture": stored} if self.format == "gguf" else {"architectures": [stored]}
-        metadata = MappingProxyType({**self.metadata, **changed})
+        metadata = MappingProxyType({**self.metadata, **self._conventions.named(stored)})
         return self._mutated(f"with_architecture({stored})", metadata=metadata)
 
     def with_tensor(self, name: str, function: Change) -> Model:
@@ -305,17 +311,15 @@ class Model:
         return self._mutated(label, tensors=self._named({**self.tensors, stored: info}), _changes=changes)
 
     def with_tokenizer(self, tokenizer: Tokenizer | None) -> Model:
-        """The model with another tokenizer, or without one; GGUF metadata follows."""
+        """The model with another tokenizer, or without one; metadata that embeds one follows."""
         metadata = self.metadata
-        if self.format == "gguf":
-            from falsifiable.artifacts.embedded_tokenizer import with_embedded_tokenizer
-
-            metadata = MappingProxyType(with_embedded_tokenizer(metadata, tokenizer))
+        if self._conventions.with_embedded_tokenizer is not None:
+            metadata = MappingProxyType(dict(self._conventions.with_embedded_tokenizer(metadata, tokenizer)))
         label = "with_tokenizer(None)" if tokenizer is None else f"with_tokenizer({tokenizer.digest})"
         return self._mutated(label, metadata=metadata, _tokenizer=tokenizer)
 
     def _named(self, tensors: Mapping[str, TensorInfo]) -> Mapping[str, TensorInfo]:
-        return with_canonical_names(tensors, dialect_of(self.format))
+        return with_canonical_names(tensors, self._conventions.dialect(tensors))
 
     def _mutated(self, label: str, **changes: Any) -> Model:
         return replace(self, _mutations=(*self._mutations, label), _original=self._original or self, **changes)

@@ -23,7 +23,8 @@ class TensorInfo:
     """What a file declares about a tensor.
 
     ``shape`` is row-major (``[out, in]`` for a projection), whatever order the file uses. ``offset`` counts bytes from
-    the start of ``file``; it is -1 for a tensor that a mutation added, whose values are zeros.
+    the start of ``file``; it is -1 for a tensor that a mutation added, whose values are zeros. ``strides``, in elements,
+    are those of a view that does not lie in row-major order (PyTorch saves a transposed tensor so), else None.
     """
 
     name: str
@@ -33,6 +34,7 @@ class TensorInfo:
     file: Path
     offset: int
     nbytes: int
+    strides: tuple[int, ...] | None = None
 
     @property
     def elements(self) -> int:
@@ -77,11 +79,15 @@ def read_values(info: TensorInfo, source: SourceFile) -> NDArray[Any]:
 
     if info.offset == NOT_IN_A_FILE or not info.nbytes:
         return numpy.zeros(info.shape, dtype=numpy.float32)
-    content = memoryview(source.mapped())[info.offset : info.offset + info.nbytes]
+    content = source.view(info.offset, info.nbytes)
     try:
-        return decode(content, ELEMENT_TYPES[info.dtype]).reshape(info.shape)
+        values = decode(content, ELEMENT_TYPES[info.dtype])
     except UndecodableError as fault:
         raise ArtifactError(info.file, f"tensor {info.name!r}: {fault}", offset=info.offset) from fault
+    if info.strides is None:
+        return values.reshape(info.shape)
+    step = values.itemsize
+    return numpy.lib.stride_tricks.as_strided(values, info.shape, [one * step for one in info.strides], writeable=False)
 
 
 def permuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:
