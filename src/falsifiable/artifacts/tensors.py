@@ -23,7 +23,7 @@ class TensorInfo:
     """What a file declares about a tensor.
 
     ``shape`` is row-major (``[out, in]`` for a projection), whatever order the file uses. ``offset`` counts bytes from
-    the start of ``file``; it is -1 for a tensor that a mutation added, whose values are zeros. ``strides``, in elements,
+    the start of ``file``; it is -1 for a tensor that a mutation added, whose values are zeros. ``strides`` (elements)
     are those of a view that does not lie in row-major order (PyTorch saves a transposed tensor so), else None.
     """
 
