@@ -22,6 +22,8 @@ VERBS = {
     "inspect": "Show what a model, tokenizer, run or corpus holds.",
     "explain": "Explain a check, a claim, a rule, a status or an exit code.",
     "schema": "Print the path of the JSON Schema for contract files.",
+    "limits": "Show how much of a file the readers accept before they refuse it.",
+    "cache": "Show or empty the cache of digests, fingerprints and verdicts.",
 }
 
 

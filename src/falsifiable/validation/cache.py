@@ -9,12 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from falsifiable.artifacts.files import SourceFile
+
+ROOMS: Mapping[str, str] = {
+    "files": "digests of files whose size, modification time and inode are unchanged",
+    "fingerprints": "what the tensors of known bytes hold",
+    "verdicts": "verdicts already reached",
+    "checks": "signatures of the installed checks",
+    "remote": "what was fetched of remote files",
+    "specimens": "the built-in specimens, as files",
+}
+MOST_BYTES = 1 << 30
+"""A verdict takes about 1 kB and the fingerprints of a model of 300 tensors 100 kB: this is years of both."""
+KEPT_SHARE = 0.8
+"""How much of ``MOST_BYTES`` is left after trimming, so that not every validation has to trim."""
+UNFINISHED_SECONDS = 3600
+"""A temporary file this old was left by a process that is gone."""
 
 
 def cache_folder() -> Path:
@@ -30,11 +48,21 @@ def key_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class RoomContents:
+    """How many files a room of the cache holds, and how many bytes they take."""
+
+    entries: int
+    bytes: int
+
+
 class Cache:
     """JSON entries under ``folder``, by room and key. A folder that cannot be written to makes a cache that forgets."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or cache_folder()
+        self._hashed: dict[str, str] = {}
+        self._grew = False
 
     def get(self, room: str, key: str) -> Any | None:
         """The entry, or None where there is none or it cannot be read."""
@@ -53,22 +81,97 @@ class Cache:
             Path(file.name).replace(path)
         except OSError:
             return
+        self._grew = True
 
     def path(self, room: str, key: str) -> Path:
         """Where the entry is kept, whether or not there is one."""
         return self.folder / room / key[:2] / f"{key}.json"
 
+    # Digests of files
+
     def file_digest(self, path: Path, *, rehash: bool = False) -> str:
         """The sha256 (hex) of a regular file.
 
-        Unless ``rehash``, a file whose path, size, modification time and inode are those of an earlier call is trusted
-        to have the same bytes. Raises OSError and ArtifactError.
+        A file whose path, size, modification time and inode are those of an earlier call is trusted to have the same
+        bytes; with ``rehash`` only where this very object read it. Raises OSError and ArtifactError.
         """
-        seen = path.stat()
-        identity = {"path": str(path.resolve()), "size": seen.st_size, "mtime": seen.st_mtime_ns, "inode": seen.st_ino}
-        key = key_of(identity)
-        known = None if rehash else self.get("files", key)
+        key = file_identity(path)
+        known = self._hashed.get(key) if rehash else self.known_file_digest(key)
         if known is None:
             known = SourceFile(path).sha256()
-            self.put("files", key, known)
-        return str(known)
+            self.put_file_digest(key, known)
+        return known
+
+    def known_file_digest(self, identity: str) -> str | None:
+        """The sha256 (hex) of the file of this identity, if it has been read before."""
+        known = self._hashed.get(identity) or self.get("files", identity)
+        return known if isinstance(known, str) else None
+
+    def put_file_digest(self, identity: str, sha256: str) -> None:
+        """Remember the digest of a file that has just been read."""
+        self._hashed[identity] = sha256
+        self.put("files", identity, sha256)
+
+    # Size
+
+    def contents(self) -> dict[str, RoomContents]:
+        """What each room holds."""
+        held = {}
+        for room in ROOMS:
+            sizes = [size for _, size, _ in _files(self.folder / room)]
+            held[room] = RoomContents(len(sizes), sum(sizes))
+        return held
+
+    def trim(self, most_bytes: int = MOST_BYTES) -> int:
+        """Remove the entries written longest ago, if this object wrote and all take more than ``most_bytes``.
+
+        Returns how many files were removed; one that another process removed first does not count. Specimens stay:
+        they are folders, of which no file may be missing.
+        """
+        if not self._grew:
+            return 0
+        rooms = [room for room in ROOMS if room != "specimens"]
+        files = sorted((one for room in rooms for one in _files(self.folder / room)), key=lambda one: one[2])
+        excess = sum(size for _, size, _ in files) - most_bytes
+        least = excess + (1 - KEPT_SHARE) * most_bytes if excess > 0 else 0
+        abandoned = time.time() - UNFINISHED_SECONDS
+        removed = 0
+        for path, size, written in files:
+            if least > 0 or (path.suffix != ".json" and path.name.startswith("tmp") and written < abandoned):
+                removed += _removed(path)
+                least -= size
+        self._grew = False
+        return removed
+
+    def clear(self) -> int:
+        """Remove every room, and nothing else that lies in the folder; how many files that were."""
+        entries = sum(room.entries for room in self.contents().values())
+        for room in ROOMS:
+            shutil.rmtree(self.folder / room, ignore_errors=True)
+        return entries
+
+
+def file_identity(path: Path) -> str:
+    """The key under which a file's digest is kept: path, size, modification time and inode. Raises OSError."""
+    seen = path.stat()
+    return key_of({"path": str(path.resolve()), "size": seen.st_size, "mtime": seen.st_mtime_ns, "inode": seen.st_ino})
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, int, float]]:
+    """Every file below ``folder`` with its size in bytes and when it was written; what vanishes meanwhile is not."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                seen = path.lstat()
+            except OSError:
+                continue
+            yield path, seen.st_size, seen.st_mtime
+
+
+def _removed(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True

@@ -52,6 +52,7 @@ def validate_workspace(
     except KeyboardInterrupt:
         tell(events.Finished(_results(chosen, planned, judged, opened), interrupted=True))
         raise
+    cache.trim()
     results = _results(chosen, planned, judged, opened)
     tell(events.Finished(results))
     return results
@@ -110,17 +111,22 @@ def _judge_all(planned: Sequence[Task], options: Options, cache: Cache, tell: ev
             judgements[one.id] = _with_reports(judgements[one.id], entry["reports"], known=True)
         elif not one.obstacle:
             open_questions.append(one)
-    if not options.only_known:
-        open_questions = with_fingerprints(open_questions, options, cache)
-    for one, outcome in _run(open_questions, options, tell, specimen=False):
+    yield from (judgements[one.id] for one in planned if _is_settled(judgements[one.id]))
+    if options.only_known:
+        open_questions = []
+    for one, outcome in _run(with_fingerprints(open_questions, options, cache), options, tell, specimen=False):
         judgements[one.id] = _judged(judgements[one.id], outcome)
         if _is_conclusive(judgements[one.id]):
             cache.put("verdicts", one.key(specimen=False), {"reports": outcome.reports})
-    unproven = [one for one in planned if judgements[one.id].verdict.outcome != "held" or not judgements[one.id].proven]
-    for one in planned:
-        if one not in unproven:
+        if _is_settled(judgements[one.id]):
             yield judgements[one.id]
-    yield from _on_specimens(unproven, judgements, options, cache, tell)
+    unsettled = [one for one in planned if not _is_settled(judgements[one.id])]
+    yield from _on_specimens(unsettled, judgements, options, cache, tell)
+
+
+def _is_settled(judgement: Judgement) -> bool:
+    """Whether specimens can add nothing: it held on real bytes, which its counterexamples did not."""
+    return judgement.verdict.outcome == "held" and judgement.proven
 
 
 def _on_specimens(
@@ -137,6 +143,8 @@ def _on_specimens(
             yield _with_specimen(judgements[one.id], entry["reports"])
         elif one.cause == "library" or not one.signature.roles:
             yield judgements[one.id]  # nothing more can be learnt from specimens
+        elif options.only_known:
+            yield judgements[one.id]
         else:
             waiting.append(one)
     for one, outcome in _run(waiting, options, tell, specimen=True):
@@ -150,7 +158,7 @@ def _run(
     planned: Sequence[Task], options: Options, tell: events.Listener, *, specimen: bool
 ) -> Iterator[tuple[Task, Outcome]]:
     by_id = {}
-    for one in () if options.only_known else planned:
+    for one in planned:
         job = one.job(options, specimen=specimen)
         by_id[job.id] = (one, job)
     jobs = [job for _, job in by_id.values()]

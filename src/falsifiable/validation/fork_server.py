@@ -2,7 +2,7 @@
 
 It imports and computes nothing: no tensor, no thread, no random number exists when it forks, so every worker starts
 from the same clean state in milliseconds instead of the seconds that importing torch takes. It talks over one socket in
-JSON messages; with each job comes the write end of the pipe on which that worker reports.
+JSON messages; with each job come the write end of the pipe on which that worker reports, and a file with the job.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 
 from falsifiable.validation.worker import run_job
 
-MAX_JOB_BYTES = 1 << 18
+A_JOB = b"job"
+"""Announces a job: the write end of its pipe and a file that holds its message travel along."""
 
 
 def serve(control: socket.socket, modules: list[str]) -> None:
@@ -42,12 +43,15 @@ def serve(control: socket.socket, modules: list[str]) -> None:
                 os.read(waker, 4096)
                 _report_ended(control, running)
             if control.fileno() in readable:
-                received, descriptors, _, _ = socket.recv_fds(control, MAX_JOB_BYTES, 1)
+                received, descriptors, _, _ = socket.recv_fds(control, len(A_JOB), 2)
                 if not received:
                     return
-                job = json.loads(received)
-                running[_fork(job, descriptors[0], control)] = job["id"]
-                os.close(descriptors[0])
+                results, message = descriptors
+                with os.fdopen(message, encoding="utf-8") as file:  # a folder of many shards fills no datagram
+                    file.seek(0)
+                    job = json.load(file)
+                running[_fork(job, results, control)] = job["id"]
+                os.close(results)
                 _send(control, {"started": job["id"], "pid": next(reversed(running))})
     finally:
         for pid in running:

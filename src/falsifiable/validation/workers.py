@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from falsifiable.validation.fork_server import A_JOB
 from falsifiable.validation.results import Cause
 
 SERVER_START_SECONDS = 120
@@ -89,7 +90,10 @@ class _Server:
 
     def send(self, running: _Running, writer: int) -> None:
         message = json.dumps({**running.job.message, "id": running.job.id, "memory_bytes": running.job.memory_bytes})
-        socket.send_fds(self.control, [message.encode()], [writer])
+        with tempfile.TemporaryFile() as file:
+            file.write(message.encode())
+            file.flush()
+            socket.send_fds(self.control, [A_JOB], [writer, file.fileno()])
         self.running[running.job.id] = running
 
     def stop(self) -> None:
