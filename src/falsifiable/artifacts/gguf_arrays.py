@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from mmap import mmap
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from falsifiable.artifacts.errors import ArtifactError
 
 Item = TypeVar("Item")
+
+LENGTH_BYTES = 8  # of the length before every text
+_STRINGS_AT_ONCE = 4096
 
 
 class GgufArray(Sequence[Item]):
@@ -25,6 +30,9 @@ class GgufArray(Sequence[Item]):
     @abstractmethod
     def _item(self, index: int) -> Item: ...
 
+    def _items(self, indices: range) -> list[Item]:
+        return [self._item(index) for index in indices]
+
     @overload
     def __getitem__(self, index: int) -> Item: ...
 
@@ -33,7 +41,7 @@ class GgufArray(Sequence[Item]):
 
     def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
         if isinstance(index, slice):
-            return [self._item(one) for one in range(*index.indices(len(self)))]
+            return self._items(range(*index.indices(len(self))))
         position = index + len(self) if index < 0 else index
         if not 0 <= position < len(self):
             raise IndexError(f"index {index} of an array of {len(self)} items")
@@ -65,33 +73,64 @@ class NumberArray(GgufArray[Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values)
+
     def _item(self, index: int) -> Any:
         return self._values[index]
 
+    def _items(self, indices: range) -> list[Any]:
+        stop = None if indices.stop < 0 else indices.stop
+        return self._values[indices.start : stop : indices.step].tolist() if indices else []
+
 
 class StringArray(GgufArray[str]):
-    """Strings located by one walk and decoded on access; ``file_offset`` is where ``content`` begins in the file."""
+    """Strings located by one walk and decoded on access.
 
-    __slots__ = ("_content", "_file_offset", "_path", "_starts")
+    ``content`` is the header of the file, in which they lie one after the other, each with its length before it;
+    ``starts`` says where each begins and where the last one ends, in bytes from the start of the file.
+    """
 
-    def __init__(self, content: bytes, starts: array[int], path: Path, file_offset: int) -> None:
+    __slots__ = ("_content", "_path", "_starts")
+
+    def __init__(self, content: bytes | mmap, starts: array[int], path: Path) -> None:
         self.element_type = "STRING"
         self._content = content
         self._starts = starts
         self._path = path
-        self._file_offset = file_offset
 
     def __len__(self) -> int:
         return len(self._starts) - 1
 
+    def __iter__(self) -> Iterator[str]:
+        for first in range(0, len(self), _STRINGS_AT_ONCE):
+            yield from self._items(range(first, min(first + _STRINGS_AT_ONCE, len(self))))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StringArray):  # equal texts have equal bytes, lengths included
+            return self._stored() == other._stored()
+        return super().__eq__(other)
+
+    def _stored(self) -> bytes:
+        return self._content[self._starts[0] : self._starts[-1]]
+
     def _item(self, index: int) -> str:
-        begin = self._starts[index] + 8
+        begin = self._starts[index] + LENGTH_BYTES
         try:
             return self._content[begin : self._starts[index + 1]].decode()
         except UnicodeDecodeError as fault:
             raise ArtifactError(
                 self._path,
                 f"string {index} of an array is not UTF-8",
-                offset=self._file_offset + begin + fault.start,
+                offset=begin + fault.start,
                 kind="unsound",
             ) from fault
+
+    def _items(self, indices: range) -> list[str]:
+        if indices.step != 1:
+            return super()._items(indices)
+        content, starts = self._content, self._starts[indices.start : indices.stop + 1]
+        try:
+            return [str(content[begin + LENGTH_BYTES : end], "utf-8") for begin, end in pairwise(starts)]
+        except UnicodeDecodeError:
+            return super()._items(indices)  # which says where

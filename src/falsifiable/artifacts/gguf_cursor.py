@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import struct
+from functools import cache
+from mmap import mmap
 
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.files import Source
 from falsifiable.artifacts.limits import Limits
+
+
+@cache
+def _layout(code: str) -> struct.Struct:
+    return struct.Struct("<" + code)
 
 
 class Cursor:
     """Reads the header ahead in blocks, and never past the end of the file."""
 
-    def __init__(self, source: SourceFile, limits: Limits) -> None:
+    def __init__(self, source: Source, limits: Limits) -> None:
         self.source = source
         self.limits = limits
         self.position = 0
-        self.content = bytearray()
+        # Reserved, not filled: only pages that are written to take memory, and none ever moves.
+        self.content = mmap(-1, max(1, min(source.size, limits.gguf_header_bytes)))
+        self.available = 0  # bytes of ``content`` that have been read
         self.reading = "the header"  # what is being read, for messages
 
     def need(self, count: int) -> int:
         """Make sure that ``count`` bytes lie ahead; the position, which moves past them."""
         start, end = self.position, self.position + count
-        if end > len(self.content):
+        if end > self.available:
             self.require(count)
             self._extend(end)
         self.position = end
@@ -44,19 +53,25 @@ class Cursor:
                 f"a header of more than {self.limits.gguf_header_bytes} bytes",
                 expected=f"at most {self.limits.gguf_header_bytes}",
             )
-        have = len(self.content)
-        ahead = max(end, have + max(have, self.limits.read_block_bytes))
-        self.content += self.source.read(have, min(ahead, self.source.size) - have)
+        block_bytes = self.limits.read_block_bytes
+        ahead = min(max(end, self.available + block_bytes), len(self.content))
+        for block in self.source.blocks(self.available, ahead - self.available, block_bytes):
+            self.content[self.available : self.available + len(block)] = block
+            self.available += len(block)
 
     def unpack(self, code: str) -> int | float:
         """One little-endian number."""
-        layout = struct.Struct("<" + code)
+        layout = _layout(code)
         value: int | float = layout.unpack_from(self.content, self.need(layout.size))[0]
         return value
 
     def count(self) -> int:
         """An unsigned 64-bit count or length."""
         return int(self.unpack("Q"))
+
+    def counts(self, number: int) -> list[int]:
+        """Several counts, one after the other."""
+        return list(_layout(f"{number}Q").unpack_from(self.content, self.need(8 * number)))
 
     def text(self, limit_bytes: int) -> str:
         """A length-prefixed UTF-8 string."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 import struct
-from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from falsifiable.artifacts.dtypes import GGML_TYPES
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.files import Source
 from falsifiable.artifacts.gguf_arrays import NumberArray, StringArray
 from falsifiable.artifacts.gguf_cursor import Cursor
+from falsifiable.artifacts.gguf_strings import locate_strings
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.magic import describe_start
 from falsifiable.artifacts.naming import tensor_name_fault
@@ -27,7 +27,7 @@ from falsifiable.artifacts.tensors import TensorInfo
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _FIXED_HEADER_BYTES = 24
-_DEFAULT_ALIGNMENT = 32
+_ALIGNMENT, _DEFAULT_ALIGNMENT = "general.alignment", 32
 
 # GGUF specification, gguf_metadata_value_type: number -> (name, struct code)
 _SCALARS = {
@@ -48,7 +48,7 @@ class GgufHeader:
     tensors: Mapping[str, TensorInfo]
 
 
-def read_gguf(source: SourceFile, limits: Limits = DEFAULT_LIMITS) -> GgufHeader:
+def read_gguf(source: Source, limits: Limits = DEFAULT_LIMITS) -> GgufHeader:
     """The header of an open file; tensor data is not read. Raises ArtifactError."""
     cursor = Cursor(source, limits)
     version = _version(source)
@@ -63,7 +63,7 @@ def read_gguf(source: SourceFile, limits: Limits = DEFAULT_LIMITS) -> GgufHeader
     return GgufHeader(version, metadata, tensors)
 
 
-def _version(source: SourceFile) -> int:
+def _version(source: Source) -> int:
     start = source.read(0, min(source.size, 512))
     if not start.startswith(MAGIC):
         known = describe_start(start)
@@ -114,7 +114,13 @@ def _metadata(cursor: Cursor, count: int) -> dict[str, object]:
         if key in metadata:
             raise cursor.unsound(f"the key {key!r} stands twice", offset=start)
         cursor.reading = f"the value of {key!r:.100}"
-        metadata[key] = _value(cursor, int(cursor.unpack("I")))
+        type_number = int(cursor.unpack("I"))
+        if key == _ALIGNMENT and type_number in _SCALARS and type_number != _UINT32:
+            # gguf and llama.cpp refuse every other type, even one that holds a good number.
+            raise cursor.unsound(
+                f"{key} has the type {_SCALARS[type_number][0]}", offset=cursor.position - 4, expected="UINT32"
+            )
+        metadata[key] = _value(cursor, type_number)
     return metadata
 
 
@@ -151,14 +157,14 @@ def _array(cursor: Cursor) -> NumberArray | StringArray:
             offset=start,
             expected=f"at most {cursor.limits.gguf_array_items}",
         )
-    return _string_array(cursor, count) if element_type == _STRING else _number_array(cursor, element_type, count)
+    return locate_strings(cursor, count) if element_type == _STRING else _number_array(cursor, element_type, count)
 
 
 def _number_array(cursor: Cursor, element_type: int, count: int) -> NumberArray:
     name, code = _SCALARS[element_type]
     length = count * struct.calcsize("<" + code)
     begin = cursor.need(length)
-    content = bytes(cursor.content[begin : begin + length])
+    content = cursor.content[begin : begin + length]
     if element_type == _BOOL and content.strip(b"\0\1"):
         wrong = next(index for index, byte in enumerate(content) if byte > 1)
         raise cursor.unsound(
@@ -169,36 +175,8 @@ def _number_array(cursor: Cursor, element_type: int, count: int) -> NumberArray:
     return NumberArray(content, name, "?" if element_type == _BOOL else code)
 
 
-def _string_array(cursor: Cursor, count: int) -> StringArray:
-    """Find where each string begins; the walk is the one long loop of the reader and stays close to the bytes."""
-    cursor.require(8 * count)
-    starts = array("Q", bytes(8 * (count + 1)))
-    first = position = cursor.position
-    read_length = struct.Struct("<Q").unpack_from
-    limit = cursor.limits.gguf_string_bytes
-    for index in range(count):
-        if position + 8 > len(cursor.content):
-            cursor.position = position
-            cursor.need(8)
-        (length,) = read_length(cursor.content, position)
-        if length > limit or position + 8 + length > cursor.source.size:
-            raise cursor.unsound(
-                f"{cursor.reading}: string {index} of {count} has {length} bytes",
-                offset=position,
-                expected=f"at most {min(limit, max(0, cursor.source.size - position - 8))}",
-                hint="The file was cut while it was written or downloaded, or a length in it is wrong",
-            )
-        starts[index] = position - first
-        position += 8 + length
-    starts[count] = position - first
-    cursor.position = first
-    cursor.need(position - first)
-    content = bytes(cursor.content[first:position])
-    return StringArray(content, starts, cursor.source.path, first)
-
-
 def _alignment(cursor: Cursor, metadata: Mapping[str, object]) -> int:
-    value = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
+    value = metadata.get(_ALIGNMENT, _DEFAULT_ALIGNMENT)
     limit = cursor.limits.gguf_alignment_bytes
     if type(value) is not int or not 8 <= value <= limit or value & (value - 1):
         raise cursor.unsound(
@@ -247,7 +225,7 @@ def _description(cursor: Cursor, index: int) -> _Description:
             offset=start,
             expected=f"at most {cursor.limits.gguf_tensor_dimensions}",
         )
-    innermost_first = [cursor.count() for _ in range(dimensions)]
+    innermost_first = cursor.counts(dimensions)
     elements = math.prod(innermost_first)
     if not 0 < elements < 2**63:
         raise cursor.unsound(
