@@ -84,6 +84,7 @@ def test_a_path_that_is_not_there_ends_4(contract):
     assert "Path 'nowhere' does not exist." in done.err
 
 
+@pytest.mark.bad_input(30)
 def test_a_name_in_a_file_cannot_reach_the_terminal(contract, here, specimens):
     copy = shutil.copytree(specimens["trained"], here / "checkpoint")
     config = copy / "config.json"
@@ -91,3 +92,40 @@ def test_a_name_in_a_file_cannot_reach_the_terminal(contract, here, specimens):
     text = contract("inspect", copy).out
     assert "\x1b" not in text
     assert "\\x1b[2Jqwen2\n" in text
+
+
+def test_the_verdict_on_safety_is_shown(contract, specimens):
+    text = contract("inspect", specimens["export"]).out
+    assert "safety\n  verdict          safe\n  files_looked_at  1\n  findings         none\n" in text
+    safety = json.loads(contract("inspect", specimens["trained"], "--format", "json").out)["safety"]
+    assert (safety["verdict"], safety["findings"]) == ("safe", [])
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors", "notes.txt"])
+def test_a_dangerous_file_ends_1_with_its_verdict(contract, here, name):
+    canary = here / "canary"
+    (here / name).write_bytes(
+        b"\x80\x02cos\nsystem\n" + f"U{chr(len(f'touch {canary}'))}touch {canary}".encode() + b"\x85R."
+    )
+    done = contract("inspect", name)
+    assert done.code == 1
+    assert "verdict          dangerous" in done.out
+    assert "loading it calls os.system" in done.out
+    described = json.loads(contract("inspect", name, "--format", "json").out)
+    (finding,) = described["safety"]["findings"]
+    assert (finding["kind"], finding["file"], finding["offset"]) == ("pickle-call", name, 2)
+    assert not canary.exists()
+
+
+def test_a_suspicious_file_of_no_known_format_ends_2(contract, here):
+    (here / "model.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(64))
+    done = contract("inspect", "model.7z")
+    assert (done.code, "a 7z archive" in done.out) == (2, True)
+
+
+def test_a_model_with_a_dangerous_chat_template_is_shown_and_ends_1(contract, here, specimens):
+    copy = shutil.copytree(specimens["trained"], here / "checkpoint")
+    (copy / "chat_template.jinja").write_text("{{ ''.__class__ }}")
+    done = contract("inspect", copy)
+    assert (done.code, done.out.startswith("kind ")) == (1, True)
+    assert "is dangerous to load: the chat template reaches '__class__'" in done.err

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
+from falsifiable.artifacts.safety import Finding, SafetyReport
 from falsifiable.report.artifact import describe, print_description
 from falsifiable.samples import specimen
 
@@ -49,3 +51,13 @@ def test_text_is_aligned_indented_and_safe():
         "  w     2, 3\n"
         "  bias  2\n"
     )
+
+
+def test_the_safety_of_an_artifact_stands_before_its_tensors():
+    finding = Finding("chat-template", "dangerous", "chat_template.jinja", 3, "what", "why")
+    report = SafetyReport(Path("model"), "dangerous", (finding,), 4)
+    described = describe(specimen("model"), tensors=True, safety=report)
+    assert list(described)[-2:] == ["safety", "tensor_list"]
+    assert described["safety"]["verdict"] == "dangerous"
+    assert json.loads(json.dumps(described["safety"]))["findings"][0]["offset"] == 3
+    assert "  chat-template  dangerous  chat_template.jinja  3  what  why\n" in as_text(described)

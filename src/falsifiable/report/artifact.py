@@ -6,19 +6,28 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from falsifiable.artifacts import Corpus, Model, Run, Tokenizer
 from falsifiable.falsifier import Artifact
 from falsifiable.report.text import clean, shortened
+
+if TYPE_CHECKING:
+    from falsifiable.artifacts.safety import SafetyReport
 
 MAX_SHOWN_CHARACTERS = 100
 MAX_SHOWN_VALUES = 8
 """A longer list in a model's metadata is shown by its length: a GGUF file holds its whole vocabulary there."""
 
 
-def describe(artifact: Artifact, *, tensors: bool = False) -> dict[str, Any]:
-    """What ``artifact`` holds as JSON data; with ``tensors`` one entry per tensor of a model."""
+def describe(artifact: Artifact, *, tensors: bool = False, safety: SafetyReport | None = None) -> dict[str, Any]:
+    """What ``artifact`` holds as JSON data; with ``tensors`` one entry per tensor of a model, which come last."""
+    described = _described(artifact, tensors=tensors)
+    listed = {"tensor_list": described.pop("tensor_list")} if "tensor_list" in described else {}
+    return described | ({} if safety is None else {"safety": describe_safety(safety)}) | listed
+
+
+def _described(artifact: Artifact, *, tensors: bool) -> dict[str, Any]:
     if isinstance(artifact, Model):
         return _model(artifact, tensors=tensors)
     if isinstance(artifact, Tokenizer):
@@ -57,6 +66,15 @@ def _model(model: Model, *, tensors: bool) -> dict[str, Any]:
             for one in model.tensors.values()
         ]
     return described
+
+
+def describe_safety(report: SafetyReport) -> dict[str, Any]:
+    """The safety verdict as JSON data, with every finding, the worst first."""
+    return {
+        "verdict": report.verdict,
+        "files_looked_at": report.files,
+        "findings": [asdict(finding) for finding in report.findings],
+    }
 
 
 def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
