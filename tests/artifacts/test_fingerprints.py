@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -35,7 +35,7 @@ def test_fingerprint_agrees_with_numpy(values: Any, tmp_path_factory: pytest.Tem
     one = model_of(tmp_path_factory.mktemp("w"), values).fingerprints["w"]
     wide = values.astype(numpy.float64).reshape(-1)
     finite = wide[numpy.isfinite(wide)]
-    assert one.sha256 == hashlib.sha256(values.tobytes()).hexdigest()
+    assert one.blake3 == blake3(values.tobytes()).hexdigest()
     assert one.nonfinite == wide.size - finite.size
     assert one.finite == (one.nonfinite == 0)
     assert one.first_nonfinite == (int(numpy.isfinite(wide).argmin()) if one.nonfinite else None)
@@ -61,7 +61,7 @@ def test_chunks_add_up(tmp_path: Path) -> None:
     assert one.zero_share == 1 / values.size
     assert one.mean == pytest.approx(finite.mean(), rel=1e-14)
     assert one.std == pytest.approx(finite.std(), rel=1e-10)
-    assert one.sha256 == hashlib.sha256(values.tobytes()).hexdigest()
+    assert one.blake3 == blake3(values.tobytes()).hexdigest()
 
 
 def test_constant_means_more_than_one_element_all_equal(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_quantised_values_are_counted_as_what_they_stand_for(tmp_path: Path) -> 
     model = open_model(tmp_path / "model.gguf")
     values = model.tensor("w").numpy().astype(numpy.float64)
     one = model.fingerprint("w")
-    assert one.sha256 == hashlib.sha256(data.tobytes()).hexdigest()
+    assert one.blake3 == blake3(data.tobytes()).hexdigest()
     assert (one.minimum, one.maximum) == (values.min(), values.max())
     assert one.mean == pytest.approx(values.mean())
     assert one.std == pytest.approx(values.std())

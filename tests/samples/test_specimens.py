@@ -41,8 +41,8 @@ PINNED = {
     "run/pretrained/model.safetensors": "c3e25f1831ec22e5a539db12541aa747dda1966287ef2aadfc99246f566105e0",
     "run/pretrained/tokenizer.json": "ba2a63c35f5849043c4f4161a99c30925be129df53c1fc273963609c7705747e",
     "run/pretrained/tokenizer_config.json": "233ac0c36f81ba5337f9fc32a32faed7cd0df0e97768dfe8a9974fb2f54dc392",
-    "run/run.yaml": "e125f8616c0e500b02ec810fcfc3f71f61def49548621ca6c33f41755c2cdbd2",
-    "run/step_zero.json": "8d0fab8e5e345ef5db2730128cc4e23c85f62d2fa18ab232e8500441a3699650",
+    "run/run.yaml": "fddbe5197c2d8d1cad3cee6ee3d024cde0a8c2630d82fdeebba6cd24f29ca972",
+    "run/step_zero.json": "378709e722776583f9972855df4ff9d580a2708e1e8e7475e234a3d11a8182c1",
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,7 @@ def residency(model: torch.nn.Module) -> Residency:
 
 
 def tensor_fingerprints(model: torch.nn.Module, dtype: str) -> dict[str, Mapping[str, Any]]:
-    """Per parameter, the sha256 of its row-major little-endian bytes in ``dtype`` ("float32", ...), and its shape.
+    """Per parameter, the BLAKE3 of its row-major little-endian bytes in ``dtype`` ("float32", ...), and its shape.
 
     In the dtype of the checkpoint that the model was loaded from, these are the digests of the bytes in that file: a
     weight that was not passed through cannot have the same one. Tied parameters appear once.
@@ -45,8 +44,9 @@ def tensor_fingerprints(model: torch.nn.Module, dtype: str) -> dict[str, Mapping
 
 def _fingerprints(model: torch.nn.Module, dtype: torch.dtype) -> Iterator[tuple[str, Mapping[str, Any]]]:
     import torch
+    from blake3 import blake3
 
     for name, parameter in model.named_parameters():
         stored = parameter.detach().to(device="cpu", dtype=dtype).contiguous()
         content = stored.reshape(-1).view(torch.uint8).numpy()
-        yield name, {"sha256": hashlib.sha256(content.data).hexdigest(), "shape": list(parameter.shape)}
+        yield name, {"blake3": blake3(content.data).hexdigest(), "shape": list(parameter.shape)}

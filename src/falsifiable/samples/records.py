@@ -109,8 +109,10 @@ def _phase(phase: str) -> list[dict[str, Any]]:
 
 
 def _step_zero(initial: Weights) -> dict[str, Any]:
+    from blake3 import blake3
+
     tensors = {
-        name: {"sha256": _sha256(tensor.astype("<f4").tobytes()), "shape": list(tensor.shape)}
+        name: {"blake3": blake3(tensor.astype("<f4").tobytes()).hexdigest(), "shape": list(tensor.shape)}
         for name, tensor in initial.items()
     }
     return {"dtype": "float32", "tensors": tensors, "val_loss": INITIAL_VALIDATION_LOSS}
