@@ -79,8 +79,8 @@ def test_the_state_at_step_zero_is_that_of_the_init_checkpoint(run: Run) -> None
     init = specimen("model", "init")
     assert isinstance(init, Model)
     assert run.step_zero is not None
-    assert {name: one.sha256 for name, one in run.step_zero.items()} == {
-        name: one.sha256 for name, one in init.fingerprints.items()
+    assert {name: one.blake3 for name, one in run.step_zero.items()} == {
+        name: one.blake3 for name, one in init.fingerprints.items()
     }
 
 
@@ -261,7 +261,7 @@ def test_a_folder_without_a_record_and_a_pipe_in_its_place_are_unreadable(tmp_pa
         ("[]", "has no tensors"),
         ('{"tensors": {}}', "has no tensors or no dtype"),
         ('{"dtype": "float32", "tensors": {"a": 1}}', "tensors['a'].shape is None"),
-        ('{"dtype": "float32", "tensors": {"a": {"shape": [1], "sha256": "x"}}}', "tensors['a'].sha256 is 'x'"),
+        ('{"dtype": "float32", "tensors": {"a": {"shape": [1], "blake3": "x"}}}', "tensors['a'].blake3 is 'x'"),
         ('{"dtype": "float32", "tensors": {}, "val_loss": "low"}', "val_loss is 'low'"),
     ],
 )
@@ -270,6 +270,15 @@ def test_a_broken_step_zero_record_is_unsound(content: str, said: str, tmp_path:
     error = refused(folder_with(tmp_path))
     assert said in str(error)
     assert error.kind == "unsound"
+
+
+def test_a_step_zero_record_of_an_earlier_recorder_asks_for_another_training(tmp_path: Path) -> None:
+    content = {"dtype": "float32", "tensors": {"a": {"shape": [1], "sha256": SHA256}}, "val_loss": 1.0}
+    (tmp_path / "step_zero.json").write_text(json.dumps(content))
+    error = refused(folder_with(tmp_path))
+    assert "tensors['a'] has a sha256: an earlier version of the recorder wrote it" in str(error)
+    assert error.hint == "Train again with this version"
+    assert error.kind == "unreadable"
 
 
 def test_fields_can_be_set_and_removed(run: Run) -> None:

@@ -12,7 +12,7 @@ from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_y
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
-DECLARED = {"example": {"export": "model", "trainer": "command"}}
+DECLARED = {"example": {"export": "model", "trainer": "command", "run": "run"}}
 
 
 @pytest.fixture(scope="session")

@@ -85,6 +85,8 @@ bindings = st.dictionaries(
             "sha256": st.just("f" * 64) | texts,
             "command": st.lists(texts, max_size=3),
             "sources": st.lists(texts, max_size=2),
+            "url": st.just("https://example.org/m.gguf") | texts,
+            "pattern": st.just("(?P<step>1)(?P<loss>2)") | texts,
         },
     ),
     max_size=3,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from falsifiable.artifacts.confinement import confined_path
+from falsifiable.artifacts.corpus_manifest import CorpusFile, Evaluation, Split, read_evaluation, read_split
+from falsifiable.artifacts.corpus_shards import shard_text, shard_texts, shard_tokens
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile, folder_digest, read_small_file
+from falsifiable.artifacts.files import SourceFile, read_small_file
 from falsifiable.artifacts.identity import digest_of_files, mutant_digest
 from falsifiable.artifacts.json_reader import read_json
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
@@ -23,43 +23,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 CORPUS_MANIFEST_FORMAT = 1
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNSIGNED_BYTES = (2, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusFile:
-    """One file of a split: its path in the source the corpus was made from, sha256 and size in bytes."""
-
-    path: str
-    sha256: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """One split. ``sha256`` is over the sorted lines ``sha256  path`` of its files.
-
-    ``path`` (its files one after the other) and ``tokens_path`` (raw little-endian unsigned integers) are relative to
-    the manifest's folder, or None where the split was not kept. ``real_share`` is the share of rows nobody made up.
-    """
-
-    name: str
-    sha256: str
-    tokens: int
-    files: tuple[CorpusFile, ...]
-    path: str | None = None
-    tokens_path: str | None = None
-    tokens_sha256: str | None = None
-    real_share: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What the validation loss is computed over: the first ``sequences`` x ``sequence_length`` validation tokens."""
-
-    sequences: int
-    sequence_length: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -97,10 +61,14 @@ class Corpus:
     def text(self, split: str) -> str:
         """The text of a split, every file in it checked against its sha256.
 
-        Raises ArtifactError: ``unreadable`` where the split's text was not kept, ``unsound`` where it is not what the
-        manifest says.
+        The texts of rows stand one under the other. Raises ArtifactError: ``unreadable`` where the split's text was not
+        kept, ``unsound`` where it is not what the manifest says.
         """
         declared = self._split(split)
+        if declared.format == "jsonl":
+            return "\n".join(self.rows(split))
+        if declared.format == "text" and declared.shards:
+            return "".join(shard_text(self.folder, shard) for shard in declared.shards)
         if declared.path is None:
             message = f"the text of split {split!r} was not kept"
             raise ArtifactError(self.path, message, expected="a path in the manifest")
@@ -121,19 +89,52 @@ class Corpus:
             offset += file.bytes
         return content.decode("utf-8", "replace")
 
-    def token_ids(self, split: str) -> NDArray[Any]:
+    def rows(self, split: str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[str]:
+        """The text of every row of a split kept as JSON lines, in order, each shard checked before its rows are read.
+
+        Raises ArtifactError: ``unreadable`` for a split of another format, ``unsound`` where a shard is not what the
+        manifest says, or a row is no object with a text under the field that the manifest names.
+        """
+        declared = self._split(split)
+        if declared.format != "jsonl" or declared.text_field is None:
+            message = f"split {split!r} is kept as {declared.format}, which has no rows"
+            raise ArtifactError(self.path, message, expected="a split of the format jsonl")
+        for shard in declared.shards:
+            yield from shard_texts(self.folder, shard, declared.text_field, limits)
+
+    def token_shards(self, split: str) -> Iterator[NDArray[Any]]:
+        """The token ids of a split, shard by shard, as :meth:`token_ids` has them; only one shard is held at a time."""
+        declared = self._split(split)
+        if declared.dtype is None:
+            yield self._tokens_in_one_file(declared)
+        else:
+            for shard in declared.shards:
+                yield shard_tokens(self.folder, shard, declared.dtype)
+
+    def token_ids(self, split: str, *, first: int | None = None) -> NDArray[Any]:
         """The token ids of a split, uint16 or uint32, one dimension, checked against their sha256.
 
-        Raises ArtifactError: ``unreadable`` where they were not kept, ``unsound`` where they are not what the manifest
-        says.
+        Given ``first``, only so many from the beginning, and shards beyond them are not opened. Raises ArtifactError:
+        ``unreadable`` where they were not kept, ``unsound`` where they are not what the manifest says.
         """
         import numpy
 
-        declared = self._split(split)
+        parts: list[NDArray[Any]] = []
+        held = 0
+        for part in self.token_shards(split):
+            parts.append(part)
+            held += len(part)
+            if first is not None and held >= first:
+                break
+        whole = parts[0] if len(parts) == 1 else numpy.concatenate(parts or [numpy.zeros(0, "<u2")])
+        return whole[:first]
+
+    def _tokens_in_one_file(self, declared: Split) -> NDArray[Any]:
+        import numpy
+
         if declared.tokens_path is None:
-            raise ArtifactError(
-                self.path, f"the tokens of split {split!r} were not kept", expected="a tokens_path in the manifest"
-            )
+            message = f"the tokens of split {declared.name!r} were not kept"
+            raise ArtifactError(self.path, message, expected="a tokens_path in the manifest")
         source = SourceFile(self.folder / declared.tokens_path, declared.tokens_path)
         width = source.size // declared.tokens if declared.tokens else 0
         if width not in _UNSIGNED_BYTES or source.size != width * declared.tokens:
@@ -202,76 +203,12 @@ def open_corpus(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Corpus:
     return Corpus(
         path=path,
         manifest=MappingProxyType(manifest),
-        splits=MappingProxyType({name: _read_split(name, entry, path) for name, entry in splits.items()}),
-        evaluation=_read_evaluation(manifest.get("evaluation"), path),
+        splits=MappingProxyType({name: read_split(name, entry, path, limits) for name, entry in splits.items()}),
+        evaluation=read_evaluation(manifest.get("evaluation"), path),
         file_digests=MappingProxyType(digests),
         digest=digest_of_files(given, digests),
     )
 
 
-def _read_split(name: str, entry: Any, path: Path) -> Split:
-    where = f"splits.{name}"
-    if not isinstance(entry, dict) or not isinstance(entry.get("files"), list):
-        raise _unsound(path, f"{where} has no list of files")
-    files = tuple(_read_file(f"{where}.files[{place}]", file, path) for place, file in enumerate(entry["files"]))
-    if len({file.path for file in files}) != len(files):
-        raise _unsound(path, f"{where} lists a file twice")
-    for key in ("path", "tokens_path"):
-        if entry.get(key) is not None:
-            confined_path(path.parent, entry[key], path, f"{where}.{key}")
-    share = entry.get("real_share")
-    if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
-        raise _unsound(path, f"{where}.real_share is {share!r}", "a share between 0 and 1")
-    split = Split(
-        name,
-        sha256=_digest(entry.get("sha256"), f"{where}.sha256", path),
-        tokens=_count(entry.get("tokens"), f"{where}.tokens", path),
-        files=files,
-        path=entry.get("path"),
-        tokens_path=entry.get("tokens_path"),
-        tokens_sha256=_optional_digest(entry.get("tokens_sha256"), f"{where}.tokens_sha256", path),
-        real_share=share,
-    )
-    found = folder_digest({file.path: file.sha256 for file in files})
-    if found != split.sha256:
-        raise _unsound(path, f"{where}.sha256 is {split.sha256}", f"{found}, over the files of the split")
-    return split
-
-
-def _read_file(where: str, entry: Any, path: Path) -> CorpusFile:
-    if not isinstance(entry, dict):
-        raise _unsound(path, f"{where} is {entry!r}", "an object with path, sha256 and bytes")
-    confined_path(path.parent, entry.get("path"), path, f"{where}.path")
-    sha256 = _digest(entry.get("sha256"), f"{where}.sha256", path)
-    return CorpusFile(entry["path"], sha256, _count(entry.get("bytes"), f"{where}.bytes", path))
-
-
-def _read_evaluation(entry: Any, path: Path) -> Evaluation | None:
-    if entry is None:
-        return None
-    if not isinstance(entry, dict):
-        raise _unsound(path, f"evaluation is {entry!r}", "an object with sequences and sequence_length")
-    return Evaluation(
-        _count(entry.get("sequences"), "evaluation.sequences", path),
-        _count(entry.get("sequence_length"), "evaluation.sequence_length", path),
-    )
-
-
-def _count(value: object, where: str, path: Path) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise _unsound(path, f"{where} is {value!r}", "a count, an integer of at least 0")
-    return value
-
-
-def _digest(value: object, where: str, path: Path) -> str:
-    if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise _unsound(path, f"{where} is {value!r}", "64 lower-case hexadecimal digits")
-    return value
-
-
-def _optional_digest(value: object, where: str, path: Path) -> str | None:
-    return None if value is None else _digest(value, where, path)
-
-
-def _unsound(path: Path, message: str, expected: str | None = None) -> ArtifactError:
+def _unsound(path: Path, message: str, expected: str) -> ArtifactError:
     return ArtifactError(path, message, expected=expected, kind="unsound")

@@ -17,6 +17,10 @@ Row = Mapping[str, Any]
 _NOT_A_NUMBER = re.compile(rb'"([^"\\]*)"\s*:\s*(-?(?:NaN|Infinity)|\d+,\d)')
 
 
+# What other trainers call the losses that this project's falsifiers and contracts know by one name.
+_USUAL_NAMES = {"loss": "train_loss", "eval_loss": "val_loss"}
+
+
 @dataclass(frozen=True, slots=True)
 class MetricsLog:
     """The rows of a log in order. ``torn`` says that the last line was cut, as a killed run leaves it, and left out."""
@@ -44,10 +48,16 @@ def read_metrics(source: SourceFile, limits: Limits = DEFAULT_LIMITS) -> Metrics
             raise
         if len(rows) == limits.metrics_rows:
             raise ArtifactError(source.path, f"more than {limits.metrics_rows} lines", offset=offset)
-        _check_step(source, number, offset, row, last_steps)
+        check_step(source, number, offset, row, last_steps)
         rows.append(row)
     source.verify_unchanged()
     return MetricsLog(tuple(rows))
+
+
+def with_usual_names(row: Row) -> Row:
+    """``row`` with its losses also under their usual names, ``train_loss`` and ``val_loss``; stored names stay."""
+    usual = {name: row[stored] for stored, name in _USUAL_NAMES.items() if stored in row and name not in row}
+    return {**row, **usual}
 
 
 def _lines(source: SourceFile, limits: Limits) -> Iterator[tuple[int, int, bytes, bool]]:
@@ -75,28 +85,32 @@ def _row(source: SourceFile, number: int, offset: int, line: bytes, limits: Limi
         row = read_json(line, source.path, limits=limits, kind="unsound", base_offset=offset)
     except ArtifactError as error:
         found = _NOT_A_NUMBER.search(line)
-        said = f"{found[1].decode()} is {found[2].decode()}, not a number" if found else error.message
-        raise _fault(source, number, error.offset or offset, said) from error
+        said = f"{found[1].decode('utf-8', 'replace')} is {found[2].decode()}, not a number" if found else error.message
+        raise fault_in_line(source, number, error.offset or offset, said) from error
     if not isinstance(row, dict):
-        raise _fault(source, number, offset, f"is {row!s:.40}", "a JSON object")
+        raise fault_in_line(source, number, offset, f"is {row!s:.40}", "a JSON object")
     for name, value in row.items():
         if isinstance(value, dict | list):
-            raise _fault(source, number, offset, f"{name} is a list or an object", "a number or a text")
+            raise fault_in_line(source, number, offset, f"{name} is a list or an object", "a number or a text")
     return row
 
 
-def _check_step(
+def check_step(
     source: SourceFile, number: int, offset: int, row: Row, last_steps: dict[object, tuple[int, int]]
 ) -> None:
+    """Note the step of a row in ``last_steps``. Raises ArtifactError (unsound) where it does not grow in its phase."""
     step, phase = row.get("step"), row.get("phase")
     if not isinstance(step, int) or isinstance(step, bool) or step < 0:
-        raise _fault(source, number, offset, f"step is {step!r}", "a whole number of at least 0")
+        raise fault_in_line(source, number, offset, f"step is {step!r}", "a whole number of at least 0")
     last_step, last_line = last_steps.get(phase, (-1, 0))
     if step <= last_step:
         said = f"step {step} comes after step {last_step} (line {last_line})" + (f" of {phase}" if phase else "")
-        raise _fault(source, number, offset, said, "steps that grow, from one run only")
+        raise fault_in_line(source, number, offset, said, "steps that grow, from one run only")
     last_steps[phase] = (step, number)
 
 
-def _fault(source: SourceFile, number: int, offset: int, message: str, expected: str | None = None) -> ArtifactError:
+def fault_in_line(
+    source: SourceFile, number: int, offset: int, message: str, expected: str | None = None
+) -> ArtifactError:
+    """A log breaks its own rules in the line ``number``."""
     return ArtifactError(source.path, f"line {number}: {message}", offset=offset, expected=expected, kind="unsound")

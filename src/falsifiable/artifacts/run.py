@@ -25,7 +25,7 @@ RUN_RECORD_FORMAT = 1
 Series = list[tuple[int, float]]
 """``(step, value)`` in the order of the log."""
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NOT_FINITE = frozenset({"nan", "inf", "-inf"})  # how a recorder writes a number that JSON has no word for
 
 
@@ -48,9 +48,9 @@ class RecordedMetric:
 
 @dataclass(frozen=True, slots=True)
 class RecordedTensor:
-    """A tensor before the first step: sha256 over its row-major little-endian bytes in the init file's dtype."""
+    """A tensor before the first step: BLAKE3 over its row-major little-endian bytes in the init file's dtype."""
 
-    sha256: str
+    blake3: str
     shape: tuple[int, ...]
 
 
@@ -95,6 +95,11 @@ class Run:
     def files(self) -> tuple[Path, ...]:
         """The files that were read."""
         return tuple(self.folder / name for name in self.file_digests)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether a recorder wrote ``run.yaml``; else all that is known is what the trainer logged."""
+        return "run_record" in self.record
 
     @property
     def run_id(self) -> str | None:
@@ -233,21 +238,33 @@ class Run:
         if isinstance(value, str) and value.lower() in _NOT_FINITE:
             return float(value)
         message = f"{name} is {value!r} at step {row['step']}"
-        raise ArtifactError(self.folder / METRICS, message, expected="a number", kind="unsound")
+        log = self.folder / METRICS if self.has_record else self.path
+        raise ArtifactError(log, message, expected="a number", kind="unsound")
 
     def _text(self, name: str) -> str | None:
         value = self.field(name)
         return value if isinstance(value, str) else None
 
 
-def open_run(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Run:
-    """The run whose folder, or whose ``run.yaml``, is at ``path``.
+def open_run(path: Path | str, *, pattern: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Run:
+    """The run whose folder, or whose ``run.yaml``, ``trainer_state.json`` or plain log, is at ``path``.
+
+    Args:
+        path: a folder with ``run.yaml``, else with ``trainer_state.json``; or one of these files; or a plain log.
+        pattern: how a line of the plain log at ``path`` is read: a regular expression whose named groups are ``step``,
+            perhaps ``phase``, and the numbers logged.
+        limits: what the files may cost to read.
 
     Raises:
-        ArtifactError: ``unreadable`` where there is no run record; ``unsound`` where it, the log or the step-0 record
+        ArtifactError: ``unreadable`` where there is no run; ``unsound`` where the record, the log or the step-0 record
             is broken or points out of the run folder.
     """
+    from falsifiable.artifacts.logged_run import open_logged_run
+
     given = Path(path)
+    without_record = open_logged_run(given, pattern, limits)
+    if without_record is not None:
+        return without_record
     path = given / RECORD if given.is_dir() else given
     source, content = read_small_file(path, limits.run_record_bytes, relative=path.name)
     record = _read_record(content, path, limits)
@@ -310,7 +327,7 @@ def _artifacts(record: Mapping[str, Any], path: Path) -> Mapping[str, RecordedAr
         if not isinstance(entry, Mapping):
             raise _unsound(path, f"{where} is {entry!r}", "a mapping with path, size and sha256")
         sha256, size = entry.get("sha256"), entry.get("size")
-        if not isinstance(sha256, str) or not (_SHA256.fullmatch(sha256) or is_mutant(sha256)):
+        if not isinstance(sha256, str) or not (_DIGEST.fullmatch(sha256) or is_mutant(sha256)):
             raise _unsound(path, f"{where}.sha256 is {sha256!r}", "64 lower-case hexadecimal digits")
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
             raise _unsound(path, f"{where}.size is {size!r}", "a number of bytes")
@@ -349,12 +366,19 @@ def _read_step_zero(source: SourceFile, limits: Limits) -> StepZero:
 
 
 def _recorded_tensor(name: str, entry: Any, path: Path) -> RecordedTensor:
-    sha256, shape = (entry.get("sha256"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
+    blake3, shape = (entry.get("blake3"), entry.get("shape")) if isinstance(entry, dict) else (None, None)
     if not isinstance(shape, list) or not all(isinstance(size, int) and size >= 0 for size in shape):
         raise _unsound(path, f"tensors[{name!r}].shape is {shape!r}", "a list of sizes")
-    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-        raise _unsound(path, f"tensors[{name!r}].sha256 is {sha256!r}", "64 lower-case hexadecimal digits")
-    return RecordedTensor(sha256, tuple(shape))
+    if blake3 is None and "sha256" in entry:
+        raise ArtifactError(
+            path,
+            f"tensors[{name!r}] has a sha256: an earlier version of the recorder wrote it",
+            expected="a blake3",
+            hint="Train again with this version",
+        )
+    if not isinstance(blake3, str) or not _DIGEST.fullmatch(blake3):
+        raise _unsound(path, f"tensors[{name!r}].blake3 is {blake3!r}", "64 lower-case hexadecimal digits")
+    return RecordedTensor(blake3, tuple(shape))
 
 
 def _mapping(record: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:

@@ -4,6 +4,8 @@ The file is a flat mapping whose keys are ``ROLE`` or ``CONTRACT/ROLE``::
 
     init: runs/reference/pretrained
     export: {path: runs/reference/export/model.gguf, sha256: 2c26b46b...}
+    base: https://example.org/models/base.gguf
+    run: {path: train.log, pattern: 'step (?P<step>\\d+) .* loss (?P<loss>[0-9.e+-]+)'}
     trainer:
       command: [python, -m, examples.pretrain, --init, "{init}", --output, "{output}"]
       sources: [examples/pretrain]
@@ -20,9 +22,11 @@ from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
 from falsifiable.contracts.diagnostics import Diagnostic, Position, quoted, shortened
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.log_pattern import MOST_PATTERN_CHARACTERS, pattern_fault
 from falsifiable.contracts.model import Kind
 from falsifiable.contracts.nodes import Index, MappingNode, Trail, index
 from falsifiable.contracts.shapes import EitherShape, MappingShape, TextShape, record_shape
+from falsifiable.contracts.urls import PROTOCOLS, URL_PATTERN, looks_like_url, url_fault, without_secrets
 from falsifiable.contracts.yaml_reader import read_yaml
 
 ARTIFACTS_FILE = "artifacts.yaml"
@@ -45,7 +49,8 @@ class Binding:
 
     ``command`` is an argument list that no shell ever sees; its items may hold ``{ROLE}`` (the path bound to that role)
     and ``{output}`` (a fresh, empty folder). ``sources`` are the files and folders whose content decides what the
-    command does. ``line`` is where it stands in the file, 0 where it was given on the command line.
+    command does. ``url`` is where a model or a tokenizer lies that is read by range. ``line`` is where it stands in the
+    file, 0 where it was given on the command line. ``pattern`` says how a line of a plain training log is read.
     """
 
     role_key: str
@@ -54,6 +59,8 @@ class Binding:
     command: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     line: int = 0
+    pattern: str | None = None
+    url: str | None = None
 
     @property
     def role(self) -> str:
@@ -85,10 +92,31 @@ class BindingEntry:
     sources: tuple[str, ...] = field(
         default=(), metadata={"description": "files and folders that decide what the command does"}
     )
+    pattern: str | None = field(
+        default=None,
+        metadata={
+            "max_length": MOST_PATTERN_CHARACTERS,
+            "description": "how a line of a plain training log is read: a regular expression whose named groups are "
+            "the step and the numbers logged",
+        },
+    )
+    url: str | None = field(
+        default=None,
+        metadata={
+            "pattern": URL_PATTERN,
+            "expected": f"a URL of {', '.join(PROTOCOLS)} without user and password",
+            "description": "where a model or a tokenizer lies that is read by range and not fetched",
+        },
+    )
+
+
+def _short_entry(text: str) -> BindingEntry:
+    """What a role is bound to by a text alone: a URL or a path."""
+    return BindingEntry(url=text) if looks_like_url(text) else BindingEntry(path=text)
 
 
 BINDINGS_SHAPE = MappingShape(
-    EitherShape(record_shape(BindingEntry), TextShape(expected="a path"), lambda path: BindingEntry(path=path)),
+    EitherShape(record_shape(BindingEntry), TextShape(expected="a path or a URL"), lambda text: _short_entry(text)),
     TextShape(_ROLE_KEY, "a role such as init, or CONTRACT/ROLE"),
 )
 
@@ -104,6 +132,8 @@ def path_fault(path: str) -> str:
         return "a NUL character in the path"
     if path.startswith(("/", "~")) or _DRIVE.match(path):
         return "an absolute path"
+    if looks_like_url(path):
+        return "a URL, which stands under 'url'"
     if "\\" in path:
         return "a backslash in the path"
     return "a path that climbs out with '..'" if ".." in path.split("/") else ""
@@ -139,7 +169,9 @@ def read_bindings(
         one: BindingEntry = built[entry.key]
         if check.sound(entry.key, one):
             command = one.command or ()
-            bindings[entry.key] = Binding(entry.key, one.path, one.sha256, command, one.sources, entry.position.line)
+            bindings[entry.key] = Binding(
+                entry.key, one.path, one.sha256, command, one.sources, entry.position.line, one.pattern, one.url
+            )
     return bindings, tuple(sorted((*file.diagnostics, *faults.sorted()), key=lambda one: (one.line, one.column)))
 
 
@@ -160,12 +192,14 @@ class _BindingCheck:
         if self._faults.full:
             return False
         if fault := _entry_fault(entry):
-            hint = "give either 'path' or 'command'"
+            hint = "give one of 'path', 'url' and 'command'"
             self._faults.add("ARTIFACTS-ENTRY", self._key(key), f"{shortened(key)}: {fault}", hint)
             return False
         kind_fits = self._kind(key, entry)
         paths_stay_inside = self._paths(key, entry)
-        return self._placeholders(key, entry) and paths_stay_inside and kind_fits
+        pattern_reads = self._pattern(key, entry)
+        url_fits = self._url(key, entry)
+        return self._placeholders(key, entry) and paths_stay_inside and kind_fits and pattern_reads and url_fits
 
     def _key(self, key: str) -> Position:
         return self._places[(key,)][0]
@@ -183,7 +217,7 @@ class _BindingCheck:
         for trail, path in paths.items():
             if fault := path_fault(path):
                 sound = False
-                message = f"{shortened(key)}: {fault}: {quoted(path)} is outside the artifact root"
+                message = f"{shortened(key)}: {fault}: {quoted(without_secrets(path))} is outside the artifact root"
                 hint = "write a path relative to artifacts.yaml, with forward slashes"
                 self._faults.add("ARTIFACTS-PATH", self._value(trail), message, hint)
         return sound
@@ -206,6 +240,39 @@ class _BindingCheck:
                 return False
         return True
 
+    def _pattern(self, key: str, entry: BindingEntry) -> bool:
+        """Whether the pattern, if there is one, is sound and stands beside what may be a training log."""
+        if entry.pattern is None:
+            return True
+        contract, _, role = key.rpartition("/")
+        kinds = {roles.get(role, "run") for name, roles in self._declared.items() if contract in ("", name)}
+        if other := sorted(kinds - {"run"}):
+            fault, hint = f"a pattern beside a {other[0]}", "only a run is read from a log"
+        else:
+            fault, hint = pattern_fault(entry.pattern), r"such as 'step (?P<step>\d+) .* loss (?P<loss>[0-9.e+-]+)'"
+        if fault:
+            position = self._value((key, "pattern"))
+            self._faults.add("ARTIFACTS-PATTERN", position, f"{shortened(key)}: {fault}", hint)
+        return not fault
+
+    def _url(self, key: str, entry: BindingEntry) -> bool:
+        """Whether the URL, if there is one, is bound to what can be read by range."""
+        if entry.url is None:
+            return True
+        contract, _, role = key.rpartition("/")
+        kinds = {roles.get(role, "model") for name, roles in self._declared.items() if contract in ("", name)}
+        other = sorted(kinds - {"model", "tokenizer", "command"})  # a command has been told of already
+        fault = url_fault(entry.url)
+        if not fault and not re.match(URL_PATTERN, entry.url):
+            fault = "a URL with a user, a password or a second colon"
+        if not fault and other:
+            fault = f"a {other[0]}"
+        if fault:
+            message = f"{shortened(key)}: {fault} is not read from a URL: {quoted(without_secrets(entry.url))}"
+            hint = f"a model or a tokenizer is read over {', '.join(PROTOCOLS)}; fetch anything else, and give its path"
+            self._faults.add("ARTIFACTS-URL", self._value((key, "url")), message, hint)
+        return not fault
+
     def _placeholders(self, key: str, entry: BindingEntry) -> bool:
         sound = True
         known = self._bound | self._roles | {"output"}
@@ -221,13 +288,18 @@ class _BindingCheck:
 
 
 def _entry_fault(entry: BindingEntry) -> str:
-    if (entry.path is None) == (entry.command is None):
-        return "both a path and a command" if entry.path is not None else "neither a path nor a command"
+    given = [name for name in ("path", "url", "command") if getattr(entry, name) is not None]
+    if len(given) != 1:
+        return f"both a {given[0]} and a {given[1]}" if given else "neither a path nor a command"
     if entry.command is not None:
         if not entry.command:
             return "an empty command"
+        if entry.pattern is not None:
+            return "a pattern beside a command"
         return "a sha256 beside a command" if entry.sha256 is not None else ""
-    return "sources beside a path" if entry.sources else ""
+    if entry.url is not None and entry.pattern is not None:
+        return "a pattern beside a url"
+    return f"sources beside a {given[0]}" if entry.sources else ""
 
 
 def binding_for(bindings: Mapping[str, Binding], contract: str, role: str) -> Binding | None:

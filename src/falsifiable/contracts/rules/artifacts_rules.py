@@ -9,11 +9,23 @@ _PATH = "export: runs/reference/export/model.gguf"
 ARTIFACTS_RULES = (
     Rule(
         "ARTIFACTS-ENTRY",
-        "a binding that is neither a path nor a command",
-        "A role is bound to one `path` (perhaps pinned by `sha256`) or one `command` (perhaps with its `sources`).",
+        "a binding that is not one path, URL or command",
+        "A role is bound to one `path` or `url` (perhaps pinned by `sha256`) or one `command` (perhaps with its "
+        "`sources`).",
         "export: {sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}",
         _PATH,
-        "Give exactly one of `path` and `command`; `sha256` goes with a path, `sources` with a command.",
+        "Give exactly one of `path`, `url` and `command`; `sha256` goes with a path or URL, `pattern` with a path, "
+        "`sources` with a command.",
+    ),
+    Rule(
+        "ARTIFACTS-PATTERN",
+        "a pattern that reads no training log",
+        "A plain log is read line by line by a regular expression of which every named group is a column: `step` is "
+        "required, `phase` may be one, every other group is a number. It is matched in time linear in the line, which "
+        "leaves out lookaround and backreferences. Only a role of kind `run` has a pattern.",
+        "run: {path: train.log, pattern: 'loss (?P<loss>[0-9.]+)'}",
+        "run: {path: train.log, pattern: 'step (?P<step>[0-9]+) .* loss (?P<loss>[0-9.e+-]+)'}",
+        "Write the pattern in single quotes, with a group (?P<step>...) and one for every number that is logged.",
     ),
     Rule(
         "ARTIFACTS-PATH",
@@ -23,6 +35,16 @@ ARTIFACTS_RULES = (
         "export: ../../etc/passwd",
         _PATH,
         "Write a path relative to artifacts.yaml. To judge a file elsewhere, use --artifact ROLE=PATH or --run FOLDER.",
+    ),
+    Rule(
+        "ARTIFACTS-URL",
+        "a URL that is not read",
+        "A model or a tokenizer can be judged where it lies: its headers are read by range over http, https, s3, gs, "
+        "az or hf, its tensors only where a falsifier asks for them. Such bytes are not vouched for, so that their "
+        "verdicts are not recorded. A user, a password or a chain of protocols has no place in the file.",
+        "run: https://example.org/run.yaml",
+        "export: https://example.org/model.gguf",
+        "Fetch the artifact and give its path; a URL with a key goes on the command line, --artifact ROLE=URL.",
     ),
     Rule(
         "ARTIFACTS-ROLE-UNKNOWN",
