@@ -58,6 +58,44 @@ def write_index(folder: Path, **changed: Any) -> None:
     (folder / INDEX).write_text(json.dumps(index))
 
 
+def test_weights_saved_by_torch_are_the_same_model(qwen2_folder: Path, tmp_path: Path) -> None:
+    """As folders from before safetensors hold them: in one file, and in shards, one of which holds the tied output."""
+    import torch
+
+    state = {name: value.contiguous() for name, value in safetensors_state(qwen2_folder).items()}
+    state["lm_head.weight"] = state["model.embed_tokens.weight"]
+    whole, sharded = (tmp_path / name for name in ("whole", "sharded"))
+    for folder in (whole, sharded):
+        folder.mkdir()
+        shutil.copy(qwen2_folder / "config.json", folder)
+    torch.save(state, whole / "pytorch_model.bin")
+    shard_of = {name: f"pytorch_model-0000{1 + ('layers.1' in name)}-of-00002.bin" for name in state}
+    for shard in set(shard_of.values()):
+        torch.save({name: state[name] for name in state if shard_of[name] == shard}, sharded / shard)
+    (sharded / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": shard_of}))
+    original = open_model(qwen2_folder)
+    for folder in (whole, sharded):
+        model = open_model(folder)
+        assert model.config.sources == original.config.sources
+        assert model.canonical_names == original.canonical_names
+        assert model.fingerprints == original.fingerprints
+        assert model.metadata["__shared__.lm_head.weight"] == "model.embed_tokens.weight"
+        model.verify_checksums()
+
+
+def test_safetensors_come_before_what_torch_saved(qwen2_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "both"
+    shutil.copytree(qwen2_folder, folder)
+    (folder / "pytorch_model.bin").write_bytes(b"never looked at")
+    assert open_model(folder).digest == open_model(qwen2_folder).digest
+
+
+def safetensors_state(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file as load_torch
+
+    return dict(load_torch(folder / "model.safetensors"))
+
+
 def test_reads_what_transformers_saved(qwen2_folder: Path) -> None:
     model = open_model(qwen2_folder)
     assert model.format == "huggingface"
@@ -186,6 +224,11 @@ def only_pickle(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x02}")
 
 
+def only_web_page(folder: Path) -> None:
+    remove("model*")(folder)
+    (folder / "pytorch_model.bin").write_bytes(b"<!DOCTYPE html><html>")
+
+
 def named_shards(first: object) -> Callable[[Path], object]:
     return lambda folder: write_index(folder, weight_map={"a": first, "b": SHARDS[1]})
 
@@ -245,7 +288,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
         with_text("config.json", "version https://git-lfs.github.com/spec/v1"), "unreadable", "not JSON"),
     "config a pipe": (pipe_as_config, "unreadable", "is a named pipe"),
     "generation config broken": (with_text("generation_config.json", "{"), "unreadable", "generation_config.json"),
-    "only a pickle": (only_pickle, "unreadable", "pytorch_model.bin: weights in a format"),
+    "a cut pickle": (only_pickle, "unsound", "pytorch_model.bin: at byte 3: the pickle"),
+    "a web page for a pickle": (only_web_page, "unreadable", "pytorch_model.bin: at byte 0: an HTML page"),
     "no weights": (remove("model*"), "unsound", "no weights"),
     "no index": (remove(INDEX), "unsound", "shards without their"),
     "no model": (remove("*"), "unreadable", "the folder holds nothing"),

@@ -10,6 +10,7 @@ import stat
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.limits import DEFAULT_LIMITS
@@ -31,6 +32,50 @@ _OPEN_FAILURES = {
     errno.ENXIO: "a socket or a device without a driver",
     errno.ENAMETOOLONG: "a name too long for the file system",
 }
+
+
+class Source(Protocol):
+    """What readers need of an open file, wherever it lies: all of it is said at :class:`SourceFile`."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is, for messages."""
+
+    @property
+    def relative(self) -> str:
+        """The name under which the file enters digests."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+
+    @property
+    def known_sha256(self) -> str | None:
+        """The digest if it has been computed."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Exactly ``count`` bytes from ``offset``."""
+
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fill ``buffer`` from ``offset``."""
+
+    def will_need(self, offset: int, count: int) -> None:
+        """The range is read soon."""
+
+    def blocks(self, offset: int, count: int, block_bytes: int) -> Iterator[bytes]:
+        """The range in blocks."""
+
+    def view(self, offset: int, count: int) -> memoryview:
+        """The range, for the values of a tensor."""
+
+    def sha256(self) -> str:
+        """The digest of the whole file."""
+
+    def remember_sha256(self, digest: str) -> None:
+        """Take the digest that was computed while all of the file was read."""
+
+    def verify_unchanged(self) -> None:
+        """Raise ArtifactError if the file is not the one that was opened."""
 
 
 class SourceFile:
@@ -76,6 +121,29 @@ class SourceFile:
             offset, count = offset + len(part), count - len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def read_into(self, buffer: memoryview, offset: int) -> None:
+        """Fill ``buffer`` (bytes, writable) from ``offset``; the range must lie inside the file."""
+        if offset < 0 or offset + len(buffer) > self.size:
+            raise ArtifactError(
+                self.path,
+                f"{len(buffer)} bytes were asked of a file of {self.size} bytes",
+                offset=offset,
+                kind="unsound",
+            )
+        while buffer:
+            try:
+                count = os.preadv(self._descriptor, [buffer], offset)
+            except OSError as fault:
+                raise ArtifactError(self.path, f"cannot be read: {fault.strerror}", offset=offset) from fault
+            if not count:
+                raise self._changed()
+            buffer, offset = buffer[count:], offset + count
+
+    def will_need(self, offset: int, count: int) -> None:
+        """Let the system read the range ahead of its use, where it can."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._descriptor, offset, count, os.POSIX_FADV_WILLNEED)
+
     def blocks(self, offset: int, count: int, block_bytes: int) -> Iterator[bytes]:
         """The range in order, in blocks of ``block_bytes`` (the last may be shorter)."""
         for start in range(offset, offset + count, block_bytes):
@@ -102,6 +170,10 @@ class SourceFile:
             self.verify_unchanged()
             self._sha256 = digest.hexdigest()
         return self._sha256
+
+    def remember_sha256(self, digest: str) -> None:
+        """Take the sha256 of the whole file from a pass that read all of it for other ends too."""
+        self._sha256 = digest
 
     def verify_unchanged(self) -> None:
         """Raise ArtifactError if the file's size or modification time is not what it was when it was opened."""
@@ -134,14 +206,21 @@ def _open_regular(path: Path) -> int:
     return descriptor
 
 
-def read_small_file(path: Path, limit_bytes: int, *, relative: str | None = None) -> tuple[SourceFile, bytes]:
-    """A file that is read whole, such as a JSON document, and its bytes; larger than the limit is refused unread."""
-    source = SourceFile(path, relative)
+def read_small_file(path: Path, limit_bytes: int, *, relative: str | None = None) -> tuple[Source, bytes]:
+    """A file, here or elsewhere, that is read whole, and its bytes; larger than the limit is refused unread."""
+    from falsifiable.artifacts.folders import open_source
+
+    source = open_source(path, relative)
+    return source, read_whole(source, limit_bytes)
+
+
+def read_whole(source: Source, limit_bytes: int) -> bytes:
+    """All bytes of an open file, which is refused unread if it is larger than the limit."""
     if source.size > limit_bytes:
-        raise ArtifactError(path, f"{source.size} bytes", expected=f"at most {limit_bytes} bytes")
+        raise ArtifactError(source.path, f"{source.size} bytes", expected=f"at most {limit_bytes} bytes")
     content = source.read(0, source.size)
     source.verify_unchanged()
-    return source, content
+    return content
 
 
 def folder_digest(file_digests: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -91,7 +92,13 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
+    signal.signal(signal.SIGTERM, _end_like_control_c)
     sys.exit(run(sys.argv[1:]))
+
+
+def _end_like_control_c(*_: object) -> NoReturn:
+    """Who is told to end (by a CI runner that gives up) keeps what had finished, and takes the workers along."""
+    raise KeyboardInterrupt
 
 
 def run(arguments: list[str]) -> int:
@@ -115,10 +122,16 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # the last door: a person sees a sentence, a developer asks for the traceback
         if "--debug" in arguments:
             raise
-        said = f"unexpected {type(error).__name__}: {error}"
-        click.echo(f"contract: {said}; run again with --debug to see where", err=True)
+        click.echo(f"contract: {_in_words(error)}; run again with --debug to see where", err=True)
         return ExitCode.COULD_NOT_RUN
     return code if isinstance(code, int) else ExitCode.HELD
+
+
+def _in_words(error: Exception) -> str:
+    """What went wrong: a full disk or a missing permission is no defect of ours, and names the file."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return f"unexpected {type(error).__name__}: {error}"
 
 
 def _left_by_click(done: SystemExit) -> int:

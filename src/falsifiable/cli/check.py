@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import debug_option, exit_code, format_option, print_json
+from falsifiable.cli.common import Place, debug_option, exit_code, format_option, print_json
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts import Contract, Workspace
 from falsifiable.validation.catalogue import Catalogue
@@ -32,7 +32,7 @@ class Question:
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=Place(exists=True))
 @click.option(
     "--for",
     "consumers",

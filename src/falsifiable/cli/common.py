@@ -30,6 +30,24 @@ class Seconds(click.FloatRange):
         return self.fail(f"{value} is no number of seconds", param, ctx) if converted != converted else converted
 
 
+class Place(click.Path):
+    """A file or folder, or a URL; with ``exists``, a local one must be there."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or a usage error that names no secret of a URL."""
+        from falsifiable.artifacts.errors import ArtifactError
+        from falsifiable.artifacts.remote_path import RemotePath, place_of
+
+        try:
+            place = place_of(value)
+        except ArtifactError as error:
+            return self.fail(str(error), param, ctx)
+        return place if isinstance(place, RemotePath) else super().convert(place, param, ctx)
+
+
 SECONDS = Seconds(0, A_WEEK, min_open=True)
 MEBIBYTES = click.IntRange(256, 1 << 24)
 """From what a worker needs to start to 16 TiB."""
@@ -81,7 +99,7 @@ def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "artifacts",
         multiple=True,
         metavar="ROLE=PATH",
-        help="Bind one role (or CONTRACT/ROLE) to a file or folder; may be repeated.",
+        help="Bind one role (or CONTRACT/ROLE) to a file, a folder or a URL; may be repeated.",
     )
     @click.option("--run-commands", is_flag=True, help="Allow the commands that artifacts.yaml names to be run.")
     @click.option("--rehash", is_flag=True, help="Read files again even where size, time and inode are unchanged.")
@@ -115,7 +133,7 @@ def _bound(artifacts: Sequence[str]) -> dict[str, Path]:
         role, equals, path = one.partition("=")
         if not (role and equals and path):
             raise click.BadParameter(f"{one!r} should read ROLE=PATH", param_hint="--artifact")
-        bound[role] = Path(path)
+        bound[role] = Place().convert(path, None, None)
     return bound
 
 

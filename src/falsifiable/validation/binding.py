@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from falsifiable.artifacts import ArtifactError, Run, open_run
+from falsifiable.artifacts.remote_path import RemotePath, place_of
 from falsifiable.contracts import Binding, Contract, Kind, Workspace
 
 
@@ -22,7 +23,11 @@ class BindingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A role of one contract and what it is bound to: a path, a command, or nothing, with the reason."""
+    """A role of one contract and what it is bound to: a path, a command, or nothing, with the reason.
+
+    ``remote`` is where an artifact lies that has no path here; ``unbound`` then says so to whoever needs one.
+    ``pattern`` says how a line is read where the path is that of a plain training log.
+    """
 
     contract: str
     name: str
@@ -32,6 +37,8 @@ class Role:
     command: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     unbound: str = ""
+    pattern: str | None = None
+    remote: RemotePath | None = None
 
 
 def bind(
@@ -44,7 +51,7 @@ def bind(
     for key, path in (options or {}).items():
         of_contract, _, name = key.rpartition("/")
         if name in bound and of_contract in ("", contract.contract):
-            bound[name] = Role(contract.contract, name, contract.artifacts[name].kind, path)
+            bound[name] = _at(path, contract, name)
     return {name: _with_placeholders(role, bound) for name, role in bound.items()}
 
 
@@ -55,8 +62,26 @@ def check_options(workspace: Workspace, options: Mapping[str, Path]) -> None:
     for key, path in options.items():
         if key not in known and key not in names:
             raise BindingError(f"no contract has a role {key!r}; the roles are {', '.join(names)} (or CONTRACT/ROLE)")
-        if not path.exists():
+        kinds = {
+            c.artifacts[role].kind
+            for c in workspace.contracts
+            for role in c.artifacts
+            if key in (role, f"{c.contract}/{role}")
+        }
+        if isinstance(path, RemotePath):
+            if other := sorted(kinds - {"model", "tokenizer"}):
+                raise BindingError(f"--artifact {key}={path}: a {other[0]} is not read from a URL; fetch it")
+        elif not path.exists():
             raise BindingError(f"--artifact {key}={path}: there is no such file or folder")
+
+
+def _at(path: Path, contract: Contract, name: str, pinned: str | None = None) -> Role:
+    """A role bound to a file or folder, here or elsewhere."""
+    kind = contract.artifacts[name].kind
+    if not isinstance(path, RemotePath):
+        return Role(contract.contract, name, kind, path, pinned)
+    said = f"role {name} is bound to {path}, which has no path here; fetch it first"
+    return Role(contract.contract, name, kind, pinned=pinned, unbound=said, remote=path)
 
 
 def _from_workspace(workspace: Workspace, contract: Contract, name: str) -> Role:
@@ -70,8 +95,12 @@ def _from_workspace(workspace: Workspace, contract: Contract, name: str) -> Role
         return Role(
             contract.contract, name, kind, unbound=f"role {name} is a {kind}: artifacts.yaml must give it {wanted}"
         )
+    if binding.url:
+        return _at(place_of(binding.url), contract, name, binding.sha256)
     path = workspace.root / binding.path if binding.path else None
-    return Role(contract.contract, name, kind, path, binding.sha256, binding.command, binding.sources)
+    return Role(
+        contract.contract, name, kind, path, binding.sha256, binding.command, binding.sources, pattern=binding.pattern
+    )
 
 
 def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) -> dict[str, Role]:

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from falsifiable.artifacts import (
+    DEFAULT_LIMITS,
     ArtifactError,
     Command,
     Fingerprint,
     KnownContent,
+    Model,
     Run,
     open_artifact,
     open_model,
 )
 from falsifiable.artifacts.identity import digest_of_files
+from falsifiable.artifacts.remote import Memory, remote_digest
+from falsifiable.artifacts.remote_path import RemotePath, place_of
+from falsifiable.artifacts.text_log import identity_of_pattern
 from falsifiable.contracts.model import Kind
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact
@@ -70,7 +75,13 @@ def open_roles(
         return cache.file_digest(path, rehash=rehash)
 
     files = [role for of_contract in roles.values() for role in of_contract.values() if role.kind != "command"]
-    opened = {(role.contract, role.name): _open_file(root, role, hash_file) for role in files}
+    memory = Memory.shared() if any(role.remote for role in files) else None
+    opened = {
+        (role.contract, role.name): _open_remote(role, RemotePath.of(role.remote.url, memory), rehash=rehash)
+        if role.remote and memory
+        else _open_file(root, role, hash_file)
+        for role in files
+    }
     records = [(one.contract, one.artifact) for one in opened.values() if isinstance(one.artifact, Run)]
     for role in files:
         own_first = sorted(records, key=lambda record: record[0] != role.contract)
@@ -90,10 +101,11 @@ def _open_file(root: Path, role: Role, hash_file: Hash) -> Opened:
     if not role.path.exists():
         said = f"{shown} does not exist; the role {role.name} is bound to it"
         return Opened(role.contract, role.name, role.kind, shown, cause="absent", said=said)
-    message: dict[str, Any] = {"kind": role.kind, "path": str(role.path.resolve())}
+    message: dict[str, Any] = {"kind": role.kind, "path": str(role.path.resolve()), "pattern": role.pattern}
     try:
-        artifact = open_artifact(role.kind, role.path)
+        artifact = open_artifact(role.kind, role.path, pattern=role.pattern)
         files = {_relative(file, role.path): hash_file(file) for file in artifact.files}
+        files |= identity_of_pattern(role.pattern)
     except ArtifactError as error:
         digest, files = _identity_of_broken(role.path, hash_file)
         return Opened(
@@ -109,8 +121,54 @@ def _open_file(root: Path, role: Role, hash_file: Hash) -> Opened:
     return _pinned(one, role)
 
 
+def _open_remote(role: Role, place: RemotePath, *, rehash: bool) -> Opened:
+    """What lies elsewhere, from its headers. Where all bytes were to be hashed, it is as if it were not there.
+
+    A pin is not held against it: that would take all of it. Nothing vouches for what was not hashed, so that it stays
+    an orphan; its digest is no sha256, and no file of it is named.
+    """
+    named = Opened(role.contract, role.name, role.kind, str(place))
+    if rehash:
+        said = (
+            f"role {role.name} is bound to {place}, of which only the parts asked for are read; evidence speaks for "
+            "bytes that were hashed, so fetch it and give its path"
+        )
+        return replace(named, path="", cause="absent", said=said)
+    message: dict[str, Any] = {
+        "kind": role.kind,
+        "path": place.url,
+        "pattern": None,
+        "digests": {},
+        "memory": str(place.memory.folder),
+    }
+    try:
+        artifact = open_artifact(role.kind, place)
+        digest = remote_digest(place, artifact.files)
+    except ArtifactError as error:
+        if error.kind == "unsound":
+            return replace(named, digest=remote_digest(place, ()), cause=error.kind, said=str(error), message=message)
+        return replace(named, cause="unreadable", said=str(error))
+    return replace(named, artifact=artifact, digest=digest, message=message)
+
+
+def unfetched(one: Opened) -> str:
+    """Why all tensors of a model are not read; empty where they can be. Those that lie elsewhere may be too many."""
+    if not isinstance(one.artifact, Model) or not isinstance(one.artifact.path, RemotePath):
+        return ""
+    held, limit = sum(info.nbytes for info in one.artifact.tensors.values()), DEFAULT_LIMITS.remote_bytes
+    if held <= limit:
+        return ""
+    return (
+        f"this check reads all tensors, and {held} bytes of them lie at {one.path}, more than the {limit} that are "
+        "fetched for a check; fetch the model and give its path"
+    )
+
+
 def _pinned(one: Opened, role: Role) -> Opened:
-    if role.pinned is None or role.pinned == one.digest:
+    if role.pinned is None or role.path is None:
+        return one
+    held = {name: sha256 for name, sha256 in one.files.items() if name not in identity_of_pattern(role.pattern)}
+    if role.pinned == digest_of_files(role.path, held):
         return one
     said = (
         f"{one.path} has sha256 {one.digest}, but artifacts.yaml pins the role {role.name} to {role.pinned}; "
@@ -172,8 +230,10 @@ def open_bound(message: Mapping[str, Any] | None) -> Artifact | None:
     if message["kind"] == "command":
         return _command(message)
     path = Path(message["path"])
+    if "memory" in message:
+        path = place_of(message["path"], Memory(Path(message["memory"])))
     if message["kind"] != "model":
-        return open_artifact(message["kind"], path)
+        return open_artifact(message["kind"], path, pattern=message.get("pattern"))
     return open_model(path, known=KnownContent(message["digests"], _known_fingerprints(message.get("fingerprints"))))
 
 

@@ -24,7 +24,6 @@ ROOMS: Mapping[str, str] = {
     "fingerprints": "what the tensors of known bytes hold",
     "verdicts": "verdicts already reached",
     "checks": "signatures of the installed checks",
-    "remote": "what was fetched of remote files",
     "specimens": "the built-in specimens, as files",
 }
 MOST_BYTES = 1 << 30

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from falsifiable.artifacts.remote_path import place_of
 from falsifiable.contracts import Contract, Workspace, claim_digest, claims_digest, load_workspace
 from falsifiable.falsifier import Verdict
 from falsifiable.validation import events
@@ -15,8 +16,8 @@ from falsifiable.validation.bound import Opened, Place, open_roles
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.discharge import observe
-from falsifiable.validation.fingerprinting import with_fingerprints
 from falsifiable.validation.plan import Options, Task, plan, recall
+from falsifiable.validation.reading import read_new_models, with_fingerprints
 from falsifiable.validation.results import Challenge, ContractResult, Judgement
 from falsifiable.validation.workers import Job, Outcome, run_jobs
 
@@ -41,6 +42,8 @@ def validate_workspace(
     cache = cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
     roles = {one.contract: bind(workspace, one, run=run, options=artifacts) for one in chosen}
+    if not options.only_known:
+        read_new_models(chosen, catalogue, roles, options, cache)
     opened = open_roles(workspace.root, roles, cache, rehash=options.rehash)
     planned = plan(workspace.root, chosen, catalogue, opened, options)
     tell = _teller(listeners)
@@ -70,19 +73,20 @@ def validate(
     Args:
         root: the workspace: a folder with ``contracts/`` and ``artifacts.yaml``.
         run: a run folder whose ``run.yaml`` binds the roles.
-        artifacts: role (or ``CONTRACT/ROLE``) to file or folder; wins over ``run`` and ``artifacts.yaml``.
+        artifacts: role (or ``CONTRACT/ROLE``) to file or folder, or to a URL; wins over ``run`` and ``artifacts.yaml``.
         options: limits per falsifier, and whether commands may be run.
 
     Raises:
         ValueError: a contract is not valid; the message holds every fault with file, line and column.
         BindingError: ``artifacts`` names a role that no contract has, or a path that does not exist.
+        ArtifactError: ``artifacts`` names a URL of a kind that is not read.
     """
     catalogue = load_catalogue()
     workspace = load_workspace(Path(root), catalogue.signatures)
     faults = [str(one) for one in workspace.diagnostics if one.severity == "error"]
     if faults:
         raise ValueError("\n".join(faults))
-    bound = {role: Path(path) for role, path in (artifacts or {}).items()}
+    bound = {role: place_of(path) for role, path in (artifacts or {}).items()}
     check_options(workspace, bound)
     return validate_workspace(
         workspace, catalogue, run=None if run is None else Path(run), artifacts=bound, options=options
@@ -257,20 +261,38 @@ def _results(
 def _unsound(contract: Contract, opened: Mapping[str, Opened], judgements: Sequence[Judgement]) -> list[Judgement]:
     """A falsified ``artifact.sound`` for every bound file that breaks its format's own rules.
 
-    A contract that declares the check on that role has its own judgement already.
+    A contract that declares the check on that role has its own judgement of a file that did not open.
     """
     declared = {
         one.role for judgement in judgements if judgement.check == "artifact.sound" for one in judgement.artifacts
     }
+    said = {role: one.said for role, one in opened.items() if one.cause == "unsound" and role not in declared}
     return [
         Judgement(
             contract=contract.contract,
             falsifier=f"ARTIFACT-SOUND-{role.upper()}",
             check="artifact.sound",
             claim=f"The file bound to {role} is whole and keeps the rules of its own format",
-            verdict=Verdict("falsified", one.said, (), 1, "files"),
-            artifacts=(one.bound,),
+            verdict=Verdict("falsified", found, (), 1, "files"),
+            artifacts=(opened[role].bound,),
         )
-        for role, one in opened.items()
-        if one.cause == "unsound" and role not in declared
+        for role, found in (said | _broken_further_in(opened, judgements)).items()
     ]
+
+
+def _broken_further_in(opened: Mapping[str, Opened], judgements: Sequence[Judgement]) -> dict[str, str]:
+    """Role -> what a check came upon in a file that opened: a part that is read late breaks the rules of the format.
+
+    Such a check is inconclusive, and without this nothing would be falsified. It names the file it was reading; of
+    several roles (a run folder, and a model inside it) the one bound to the innermost is meant.
+    """
+    said: dict[str, str] = {}
+    for found in (one.verdict.found for one in judgements if one.cause == "unsound"):
+        named = [
+            one
+            for one in opened.values()
+            if one.path and not one.cause and found.startswith((one.path, str(one.message.get("path"))))
+        ]
+        if named:
+            said.setdefault(max(named, key=lambda one: len(one.path)).role, found)
+    return said

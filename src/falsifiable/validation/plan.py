@@ -16,7 +16,7 @@ from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import SEMANTICS
 from falsifiable.samples import digest_of_makers
-from falsifiable.validation.bound import Opened, Place
+from falsifiable.validation.bound import Opened, Place, unfetched
 from falsifiable.validation.cache import Cache, key_of
 from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.results import Cause
@@ -125,6 +125,8 @@ def _obstacle(signature: CheckSignature, artifacts: Mapping[str, Opened], option
             continue
         if one.cause:
             return one.cause, one.said
+        if signature.needs == "fingerprints" and (said := unfetched(one)):
+            return "absent", said
         if one.kind == "command" and not options.run_commands:
             return "commands", f"the command of role {one.role} was not run; pass --run-commands to allow it"
     return "", ""

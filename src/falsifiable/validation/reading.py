@@ -1,45 +1,109 @@
-"""Reading tensor data once for all falsifiers that need it.
+"""Reading tensor data once for all falsifiers that need it, and for the digests that everything rests on.
 
-Before anything is judged, every model that some open falsifier wants fingerprints of is read once, in a worker; the
-fingerprints are kept under the content digest, and the falsifiers' workers are told where.
+A model that was never seen is read in one pass that gives the digests of its files and the fingerprints of its tensors;
+of a model whose digests are known, only the fingerprints are computed, and only where they are not known either. Both
+happen in a worker and go into the cache; the falsifiers' workers are told where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
 
+from falsifiable.artifacts import ArtifactError, Fingerprint, open_model
+from falsifiable.artifacts.identity import digest_of_files
+from falsifiable.contracts import Contract
+from falsifiable.validation.binding import Role
 from falsifiable.validation.bound import Opened
-from falsifiable.validation.cache import Cache, key_of
+from falsifiable.validation.cache import Cache, file_identity, key_of
+from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.plan import Options, Task
 from falsifiable.validation.workers import Job, Outcome, run_jobs
 
 ROOM = "fingerprints"
 
 
+def read_new_models(
+    contracts: Iterable[Contract],
+    catalogue: Catalogue,
+    roles: Mapping[str, Mapping[str, Role]],
+    options: Options,
+    cache: Cache,
+) -> None:
+    """Put into the cache the digests and fingerprints of every bound model that some falsifier wants fingerprints of
+    and that has not been read before."""
+    wanted = {
+        role.path.resolve()
+        for contract in contracts
+        for declaration in contract.falsifiers
+        if catalogue.signatures[declaration.check].needs == "fingerprints"
+        for role in (roles[contract.contract][name] for name in declaration.on.values())
+        if role.kind == "model" and isinstance(role.path, Path)
+    }
+    unread = {str(path): identities for path in sorted(wanted) if (identities := _unread_files(path, cache))}
+    jobs = [_job(path, {"scan": {"kind": "model", "path": path, "digests": {}}}, options) for path in unread]
+    for outcome in _outcomes(jobs, options):
+        scanned = _reported(outcome, "scan")
+        path = Path(outcome.job.id)
+        if scanned is not None and _identities(path, scanned["sha256"]) == unread[outcome.job.id]:
+            for relative, identity in unread[outcome.job.id].items():
+                cache.put_file_digest(identity, scanned["sha256"][relative])
+            cache.put(ROOM, _key(digest_of_files(path, scanned["sha256"])), scanned["fingerprints"])
+
+
 def with_fingerprints(planned: Sequence[Task], options: Options, cache: Cache) -> list[Task]:
     """The same falsifiers, their models' fingerprints computed once and made known to them."""
     wanted = {one.digest: one for task in planned if task.signature.needs == "fingerprints" for one in _models(task)}
     unknown = [one for digest, one in wanted.items() if cache.get(ROOM, _key(digest)) is None]
-    jobs = [_job(one, options) for one in unknown]
-    for event in run_jobs(jobs, at_once=options.at_once, quiet=not options.debug):
-        if isinstance(event, Outcome) and (found := _fingerprints(event)) is not None:
-            cache.put(ROOM, _key(event.job.id), found)
+    jobs = [_job(one.digest, {"fingerprint": one.message}, options) for one in unknown]
+    for outcome in _outcomes(jobs, options):
+        if (found := _reported(outcome, "fingerprints")) is not None:
+            cache.put(ROOM, _key(outcome.job.id), found)
     known = {digest for digest in wanted if cache.get(ROOM, _key(digest)) is not None}
     return [_told(task, known, cache) for task in planned]
+
+
+def _unread_files(path: Path, cache: Cache) -> dict[str, str]:
+    """Relative path -> identity of a model's files, if any of them has not been read; none where it does not open."""
+    try:
+        files = open_model(path).files
+    except ArtifactError:
+        return {}  # opening it for the falsifiers says why
+    identities = _identities(path, [_relative(file, path) for file in files])
+    return {} if all(cache.known_file_digest(one) for one in identities.values()) else identities
+
+
+def _identities(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """Relative path -> identity; empty where a file has gone."""
+    folder = path if path.is_dir() else path.parent  # the parts of a split file lie beside each other
+    try:
+        return {name: file_identity(folder / name) for name in names}
+    except OSError:
+        return {}
+
+
+def _relative(file: Path, path: Path) -> str:
+    return file.relative_to(path).as_posix() if path.is_dir() else file.name
 
 
 def _models(task: Task) -> Iterable[Opened]:
     return (one for one in task.artifacts.values() if one.kind == "model" and one.digest)
 
 
-def _job(one: Opened, options: Options) -> Job:
-    message = {"fingerprint": one.message, "debug": options.debug}
-    return Job(one.digest, (), message, options.seconds, options.memory_bytes)
+def _job(name: str, message: Mapping[str, Any], options: Options) -> Job:
+    return Job(name, (), {**message, "debug": options.debug}, options.seconds, options.memory_bytes)
 
 
-def _fingerprints(outcome: Outcome) -> object | None:
-    return next((report["fingerprints"] for report in outcome.reports if "fingerprints" in report), None)
+def _outcomes(jobs: Sequence[Job], options: Options) -> Iterable[Outcome]:
+    # One after the other: each uses all cores, and two at once would contend for disk and cache.
+    events = run_jobs(jobs, at_once=1, quiet=not options.debug)
+    return (event for event in events if isinstance(event, Outcome))
+
+
+def _reported(outcome: Outcome, what: str) -> Any | None:
+    return next((report[what] for report in outcome.reports if what in report), None)
 
 
 def _told(task: Task, known: set[str], cache: Cache) -> Task:
@@ -54,4 +118,4 @@ def _told(task: Task, known: set[str], cache: Cache) -> Task:
 
 
 def _key(digest: str) -> str:
-    return key_of({"content": digest})
+    return key_of({"content": digest, "shape": [field.name for field in fields(Fingerprint)]})

@@ -28,8 +28,9 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
     """Run one job and write its reports as JSON lines to the descriptor ``results``.
 
     Reports are ``{"verdict": ..., "cause": ...}``, then one ``{"challenge": ...}`` per counterexample, then
-    ``{"done": true}``. A job that asks for fingerprints reports ``{"fingerprints": ...}`` instead. A failure inside the
-    falsifier is a report too, never an exception.
+    ``{"done": true}``. A job that asks for fingerprints reports ``{"fingerprints": ...}`` instead, one that asks for a
+    scan ``{"scan": {"sha256": ..., "fingerprints": ...}}``. A failure inside the falsifier is a report too, never an
+    exception.
     """
     _limit_memory(job["memory_bytes"])
     with os.fdopen(results, "w", encoding="utf-8") as pipe:
@@ -41,6 +42,8 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
         with _output_discarded(keep=bool(job.get("debug"))):
             if "fingerprint" in job:
                 _fingerprint(job["fingerprint"], report)
+            elif "scan" in job:
+                _scan(job["scan"], report)
             else:
                 _work(job, _as_seen_from(job["root"], report))
         report({"done": True})
@@ -84,6 +87,15 @@ def _fingerprint(message: Mapping[str, Any], report: Report) -> None:
     if isinstance(model, Model):
         with contextlib.suppress(ArtifactError):  # the falsifiers that read the same bytes will say what is wrong
             report({"fingerprints": {name: one.to_json() for name, one in model.fingerprints.items()}})
+
+
+def _scan(message: Mapping[str, Any], report: Report) -> None:
+    model = open_bound(message)
+    if isinstance(model, Model):
+        with contextlib.suppress(ArtifactError):  # see above
+            scanned = model.scan()
+            fingerprints = {name: one.to_json() for name, one in scanned.fingerprints.items()}
+            report({"scan": {"sha256": dict(scanned.sha256), "fingerprints": fingerprints}})
 
 
 def _work(job: Mapping[str, Any], report: Report) -> None:
