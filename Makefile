@@ -7,11 +7,15 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The peers of the benchmarks want older libraries than we do, so they get an environment of their own.
+BENCH_VENV := .venv-bench
+BENCH_READY := $(BENCH_VENV)/.ready
 RUN := runs/reference
+FUZZ_SECONDS ?= 600
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: validate record test test-slow lint types imports tests medicine format schema bench clean
+.PHONY: validate record test test-slow lint types imports tests medicine fuzz format schema bench clean
 
 validate: $(READY)  ## train the reference run once, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
@@ -46,9 +50,15 @@ test-slow: $(READY)  ## trains the reference run once and sabotages copies of it
 	$(MAKE) validate
 	$(BIN)/python -m pytest -m slow
 
+fuzz: $(READY)  ## mutate the seeds of every reader for FUZZ_SECONDS each; what breaks one lies in runs/fuzz
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(TARGETS)
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(BENCH_READY)  ## side by side with the tools people use today, on a machine that does nothing else: about ten minutes
+	$(BENCH_VENV)/bin/python -m benchmarks
 
 schema: $(READY)  ## write the JSON Schema that editors and the wheel use
 	$(BIN)/contract schema --write contracts/contract.schema.json
@@ -61,5 +71,12 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[examples]" --group dev
 	touch $@
 
+$(BENCH_READY): pyproject.toml
+	test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BENCH_VENV)/bin/python -m pip install --quiet "$(TORCH)"
+	$(BENCH_VENV)/bin/python -m pip install --quiet --editable ".[examples]" --group bench
+	touch $@
+
 clean:
-	rm -rf $(VENV) runs build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) runs build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

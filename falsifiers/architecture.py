@@ -172,7 +172,7 @@ def is_decoder(model: Model) -> Verdict:
 @is_decoder.counterexample
 def called_an_encoder(model: Model) -> Model:
     """The same tensors under an encoder's architecture name."""
-    return model.with_architecture("bert" if model.format == "gguf" else "BertModel")
+    return model.with_family("bert")
 
 
 @is_decoder.counterexample
@@ -203,7 +203,7 @@ def refused_as_decoder(model: Model) -> Verdict:
 @refused_as_decoder.counterexample
 def called_a_decoder(model: Model) -> Model:
     """The same file under a decoder's name, without the tensors that give an encoder away."""
-    changed = model.with_architecture("qwen2" if model.format == "gguf" else "Qwen2ForCausalLM")
+    changed = model.with_family("qwen2")
     for name in list(model.tensors):
         if any(part in name for part in _ENCODER_TENSORS):
             changed = changed.without_tensor(name)

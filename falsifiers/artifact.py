@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from falsifiable import Model, Verdict, falsifier
+from falsifiable import ArtifactError, Model, Verdict, falsifier
 
 # Bits per value of the types whose values are stored one by one; quantised types store blocks and are checked by range.
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
@@ -15,12 +15,13 @@ _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2,
 def sound(model: Model) -> Verdict:
     """Every tensor's bytes lie inside the file, are as many as its shape and type need, and belong to no other tensor.
 
-    A file that breaks the rules of its own format while being opened (cut off, an offset past the end) is falsified
-    under this name before any check runs; this check asks the same of what the header declares.
+    Where the format keeps a checksum of the bytes (APR does), they are read, and must give it. A file that breaks the
+    rules of its own format while being opened (cut off, an offset past the end) is falsified under this name before any
+    check runs; this check asks the same of what the header declares.
     """
     if not model.tensors:
         return Verdict.inconclusive(f"{model.path}: declares no tensor; expected a model with weights")
-    found = next(_faults(model), "")
+    found = next(_faults(model), "") or _wrong_checksum(model)
     return Verdict.of(
         not found,
         found=found,
@@ -28,6 +29,17 @@ def sound(model: Model) -> Verdict:
         files=len(model.files),
         tensor_bytes=(sum(info.nbytes for info in model.tensors.values()), "B"),
     )
+
+
+def _wrong_checksum(model: Model) -> str:
+    """What is wrong with the bytes by the format's own checksums, all bytes read; empty where nothing is."""
+    try:
+        model.verify_checksums()
+    except ArtifactError as error:
+        if error.kind != "unsound":
+            raise
+        return str(error)
+    return ""
 
 
 def _faults(model: Model) -> Iterator[str]:

@@ -28,7 +28,7 @@ def recomputed_loss(model: Model, corpus: Corpus, split: str = "validation") -> 
     sequences, length = rule.sequences, rule.sequence_length
     if split not in corpus.splits:
         raise EvaluationError(f"{corpus.path}: has no split {split}, only {', '.join(corpus.splits)}")
-    ids = np.asarray(corpus.token_ids(split)[: sequences * length], dtype=np.int64)
+    ids = np.asarray(corpus.token_ids(split, first=sequences * length), dtype=np.int64)
     if ids.size < sequences * length:
         raise EvaluationError(
             f"{corpus.path}: split {split} holds {ids.size} tokens, the evaluation reads {sequences * length}"

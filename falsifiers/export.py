@@ -129,10 +129,7 @@ def _first_value_larger(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return changed
 
 
-# The format has no key for these: llama.cpp infers them from the tensors.
-_NOT_IN_GGUF = ("tie_word_embeddings", "attention_bias")
-# tokenizer.ggml.<name>_token_id -> field of the checkpoint's configuration files and tokenizer.
-_SPECIAL_IDS = {"bos": "bos_token_id", "eos": "eos_token_id", "padding": "pad_token_id"}
+_SPECIAL_IDS = ("bos", "eos", "pad")
 _FLOAT32_ROUNDING = 2.0**-23  # GGUF stores the rotary base and epsilon as float32
 _EPSILON_AND_BASE = ("rms_norm_eps", "rope_theta")
 
@@ -150,8 +147,8 @@ def config_agrees(export: Model, checkpoint: Model) -> Verdict:
     if not export.config.sources or not checkpoint.config.sources:
         mute = checkpoint if export.config.sources else export
         return Verdict.inconclusive(f"{mute.path}: states no size under the name {mute.architecture.stored}")
-    unasked = _NOT_IN_GGUF if "gguf" in (export.format, checkpoint.format) else ()
-    fields = [name for name in CONFIG_FIELDS if name not in unasked]
+    # GGUF has no key for tying and biases: llama.cpp infers them from the tensors.
+    fields = [name for name in CONFIG_FIELDS if export.config_key(name) and checkpoint.config_key(name)]
     faults = [said for name in fields if (said := _field_fault(export, checkpoint, name))]
     faults += [*_rotary_faults(export, checkpoint), *_id_faults(export, checkpoint)]
     return Verdict.of(
@@ -192,10 +189,12 @@ def _rotary_faults(export: Model, checkpoint: Model) -> Iterator[str]:
 
 
 def _id_faults(export: Model, checkpoint: Model) -> Iterator[str]:
-    for ours, theirs in _SPECIAL_IDS.items():
-        key = f"tokenizer.ggml.{ours}_token_id" if export.format == "gguf" else theirs
-        found, named = export.metadata.get(key), _named_ids(checkpoint, theirs)
-        if found is None and named and ours == "eos":
+    for name in _SPECIAL_IDS:
+        key = export.special_id_key(name)
+        if key is None:
+            continue
+        found, named = export.metadata.get(key), _named_ids(checkpoint, name)
+        if found is None and named and name == "eos":
             yield f"{key} is absent from the export, {named[0]} in the checkpoint"
         elif found is not None and named and found not in named:
             known = " or ".join(str(one) for one in dict.fromkeys(named))
@@ -204,9 +203,9 @@ def _id_faults(export: Model, checkpoint: Model) -> Iterator[str]:
 
 def _named_ids(checkpoint: Model, name: str) -> list[int]:
     """Every id that the checkpoint's files give for ``name``; generation_config.json may list several."""
-    gguf = name.replace("pad_", "padding_")
-    stored = [checkpoint.metadata.get(key) for key in (name, f"generation_config.{name}", f"tokenizer.ggml.{gguf}")]
-    stored.append(getattr(checkpoint.tokenizer, name, None))
+    keys = (checkpoint.special_id_key(name), f"generation_config.{name}_token_id")
+    stored = [checkpoint.metadata.get(key) for key in keys if key is not None]
+    stored.append(getattr(checkpoint.tokenizer, f"{name}_token_id", None))
     ids = [one for value in stored for one in (value if isinstance(value, (list, tuple)) else (value,))]
     return [one for one in ids if isinstance(one, int)]
 
@@ -233,8 +232,7 @@ def half_the_heads(export: Model, checkpoint: Model) -> tuple[Model, Model]:
 @config_agrees.counterexample
 def another_end_of_sequence(export: Model, checkpoint: Model) -> tuple[Model, Model]:
     """An end-of-sequence id that is a token, and not the one that the checkpoint was trained to end with."""
-    named = _named_ids(checkpoint, "eos_token_id")
-    if not named:
-        raise NotApplicable("the checkpoint names no end-of-sequence id")
-    key = "tokenizer.ggml.eos_token_id" if export.format == "gguf" else "eos_token_id"
+    named, key = _named_ids(checkpoint, "eos"), export.special_id_key("eos")
+    if not named or key is None:
+        raise NotApplicable("the checkpoint names no end-of-sequence id, or the export's format has no key for it")
     return export.with_metadata({key: max(named) + 1}), checkpoint

@@ -154,10 +154,7 @@ def _model_with_value(model: Model, path: str, value: Any) -> Model:
         return model.with_metadata({path: value})
     if path in ("architecture.stored", "architecture.family", "architecture.role"):
         decoder = path.endswith("role") and model.architecture.role == "decoder"
-        names = (
-            ("bert", "BertModel") if decoder or model.architecture.family != "bert" else ("qwen2", "Qwen2ForCausalLM")
-        )
-        return model.with_architecture(names[model.format != "gguf"])
+        return model.with_family("bert" if decoder or model.architecture.family != "bert" else "qwen2")
     if path == "digest":
         return model.with_metadata({"general.description": "edited"})
     if path == "embedding_rows":

@@ -21,6 +21,8 @@ FIELDS = (
     "max_position_embeddings", "rope_theta", "rms_norm_eps", "tie_word_embeddings",
 )  # fmt: skip
 
+_FLOAT32_ROUNDING = 2.0**-23  # GGUF stores the rotary base and epsilon as float32
+
 ABOUT_THE_SAVING = ("_name_or_path", "dtype", "torch_dtype", "transformers_version", "use_cache")
 """Keys of config.json that say how a model was saved, not what it computes."""
 
@@ -33,7 +35,7 @@ def config_passes_through(init: Model, trained: Model) -> Verdict:
     not asked of a GGUF file, whose format has no key for it. Between two Hugging Face folders, every other key of
     config.json (the activation, say) must be the same too, but for those that describe the saving.
     """
-    fields = [name for name in FIELDS if name != "tie_word_embeddings" or "gguf" not in (init.format, trained.format)]
+    fields = [name for name in FIELDS if init.config_key(name) and trained.config_key(name)]
     wrong = []
     for name in fields:
         before, after = getattr(init.config, name), getattr(trained.config, name)
@@ -41,7 +43,7 @@ def config_passes_through(init: Model, trained: Model) -> Verdict:
             wrong.append(f"{name} is absent from {init.path}, so training can only have used a default")
         elif after is None:
             wrong.append(f"{name} is absent from {trained.path}, expected {before} as in the init checkpoint")
-        elif before != after:
+        elif not math.isclose(before, after, rel_tol=_FLOAT32_ROUNDING):
             key = trained.config.sources.get(name, name)
             wrong.append(
                 f"{key} is {after} after training, {before} in the init checkpoint: hard-coded, or edited since"
@@ -96,8 +98,8 @@ def weights_pass_through(run: Run, init: Model) -> Verdict:
     """
     if run.step_zero is None:
         return Verdict.inconclusive(f"{run.path}: has no step_zero.json; record the state before the first step")
-    recorded = {name: entry.sha256 for name, entry in run.step_zero.items()}
-    stored = {name: one.sha256 for name, one in init.fingerprints.items()}
+    recorded = {name: entry.blake3 for name, entry in run.step_zero.items()}
+    stored = {name: one.blake3 for name, one in init.fingerprints.items()}
     missing = sorted(set(stored) - set(recorded))
     extra = sorted(set(recorded) - set(stored))
     different = sorted(name for name in recorded if name in stored and recorded[name] != stored[name])
@@ -105,7 +107,7 @@ def weights_pass_through(run: Run, init: Model) -> Verdict:
     if different:
         share = f"{len(different)} of {len(stored)} tensors"
         found = (
-            f"tensor {different[0]}: sha256 at step 0 {recorded[different[0]][:12]}, in the checkpoint "
+            f"tensor {different[0]}: BLAKE3 at step 0 {recorded[different[0]][:12]}, in the checkpoint "
             f"{stored[different[0]][:12]} ({share} differ); the trainer did not start from {init.path}"
         )
     elif missing or extra:
@@ -205,7 +207,7 @@ def every_tensor_moved(init: Model, trained: Model) -> Verdict:
 def _same_values(init: Model, trained: Model, name: str) -> bool:
     before, after = init.canonical_names[name], trained.canonical_names[name]
     if init.tensors[before].dtype == trained.tensors[after].dtype:
-        return bool(init.fingerprints[before].sha256 == trained.fingerprints[after].sha256)
+        return bool(init.fingerprints[before].blake3 == trained.fingerprints[after].blake3)
     import numpy as np
 
     return bool(np.array_equal(init.tensor(name).numpy(), trained.tensor(name).numpy()))

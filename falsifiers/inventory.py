@@ -69,7 +69,7 @@ def config_values(model: Model) -> dict[str, Any]:
     GGUF has no key for the size of the vocabulary that a reader must write: there it is the length of the token list.
     """
     values = {name: getattr(model.config, name) for name in (*SHAPE_FIELDS, "head_dim", "tie_word_embeddings")}
-    if values["vocab_size"] is None and model.format == "gguf" and model.tokenizer is not None:
+    if values["vocab_size"] is None and model.embeds_tokenizer and model.tokenizer is not None:
         values["vocab_size"] = model.tokenizer.size or None
     return values
 
@@ -80,6 +80,6 @@ def is_biased(model: Model) -> bool:
     GGUF has no key for it, so there the first layer speaks for all others.
     """
     stated = model.config.attention_bias
-    if stated is None and model.format == "gguf":
+    if stated is None and model.config_key("attention_bias") is None:
         stated = model.has_tensor("layers.0.attention.query.bias")
     return model.architecture.family in _BIASED or bool(stated)

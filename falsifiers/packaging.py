@@ -16,17 +16,11 @@ from falsifiers.inventory import (
     is_biased,
 )
 
-# What llama.cpp calls each canonical field; "{architecture}." goes before it (GGUF specification).
-GGUF_KEYS = {
-    "hidden_size": "embedding_length",
-    "num_hidden_layers": "block_count",
-    "num_attention_heads": "attention.head_count",
-    "num_key_value_heads": "attention.head_count_kv",
-    "intermediate_size": "feed_forward_length",
-    "max_position_embeddings": "context_length",
-    "rope_theta": "rope.freq_base",
-    "rms_norm_eps": "attention.layer_norm_rms_epsilon",
-}
+# What a client reads of every model; the size of the vocabulary it counts where the token list is embedded.
+_STATED = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size",
+    "max_position_embeddings", "rope_theta", "rms_norm_eps",
+)  # fmt: skip
 # Families with rotary positions, RMS norms and grouped queries: those of which a client reads every size below.
 _STATING_ALL = (
     *FAMILIES, "mixtral", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "phi3", "granite",
@@ -68,13 +62,7 @@ def the_class_name(export: Model) -> Model:
 @architecture_name.counterexample
 def no_name(export: Model) -> Model:
     """A file that does not say what it is."""
-    if export.format == "gguf":
-        return export.without_metadata("general.architecture")
-    without = export
-    for key in ("architectures", "model_type"):
-        if key in without.metadata:
-            without = without.without_metadata(key)
-    return without
+    return export.without_architecture()
 
 
 @falsifier("packaging.metadata-complete")
@@ -93,11 +81,11 @@ def metadata_complete(model: Model) -> Verdict:
         return Verdict.inconclusive(
             f"general.architecture is {prefix!r}, which no client knows, so which keys it reads is open"
         )
-    fields = [*GGUF_KEYS] if model.format == "gguf" else [*GGUF_KEYS, "vocab_size"]
+    fields = _STATED if model.embeds_tokenizer else (*_STATED, "vocab_size")
     wrong = []
     for name in fields:
         value = getattr(model.config, name)
-        key = f"{prefix}.{GGUF_KEYS[name]}" if model.format == "gguf" else f"config.json: {name}"
+        key = model.config.sources.get(name) or model.config_key(name)
         if value is None:
             wrong.append(f"{key} is {'no number' if name in model.config.sources else 'absent'}")
         elif value <= 0:
@@ -136,6 +124,8 @@ def token_list_padded(export: Model) -> Verdict:
     llama.cpp takes the size of the vocabulary from the list: `token_embd.weight has wrong shape; expected 896, 151643,
     got 896, 151936`.
     """
+    if not export.embeds_tokenizer:
+        return Verdict.inconclusive(f"{export.path}: keeps its tokenizer beside the weights, where nothing is padded")
     rows, tokens = export.embedding_rows, export.tokenizer.size if export.tokenizer is not None else 0
     if not rows:
         return Verdict.inconclusive(f"{export.path}: has no embedding to compare the token list with")

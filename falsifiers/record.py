@@ -16,8 +16,8 @@ def agrees_with_log(run: Run) -> Verdict:
     `val_loss` and `train_loss` are those of the last step, never the best one; `init_val_loss` is the fine-tune's step
     0, and a name that begins with `pretrain_` is of that phase.
     """
-    if not run.metrics:
-        return Verdict.inconclusive(f"{run.path}: records no metric")
+    if not run.metrics or not run.has_record:
+        return Verdict.inconclusive(f"{run.path}: no recorder stated a metric apart from the log")
     faults = [*_log_faults(run), *(said for name in run.metrics if (said := _metric_fault(run, name)))]
     return Verdict.of(
         not faults,

@@ -265,6 +265,8 @@ def as_requested(run: Run, *, fields: tuple[str, ...] = ("device", "dtype", "see
         return Verdict.inconclusive(
             f"{run.path}: `fields` is empty and nothing is compared; name device, seed or another"
         )
+    if not run.has_record:
+        return Verdict.inconclusive(f"{run.path}: no recorder said what was asked for")
     wrong = [f"{name}: {said}" for name in fields if (said := _substitution(run, name))]
     return Verdict.of(
         not wrong,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from falsifiable import Model, NotApplicable, Tokenizer, Verdict, falsifier
 
+_WEIGHTS_ALONE = ("safetensors", "pytorch")
 _UNUSED = 5  # tokenizer.ggml.token_type of a row that stands for no token (GGUF specification)
 _SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id")
 
@@ -107,6 +108,8 @@ def embedded_complete(export: Model) -> Verdict:
     begin or the end id in silence.
     """
     tokenizer = export.tokenizer
+    if tokenizer is None and export.format in _WEIGHTS_ALONE:
+        return Verdict.inconclusive(f"{export.path}: a format of weights alone; bind the folder with its tokenizer")
     if tokenizer is None or not tokenizer.size:
         absent = "no tokenizer" if tokenizer is None else "an empty token list"
         found = f"{export.path.name} holds {absent}; the exporter left it out, and llama.cpp cannot load the file"
@@ -122,19 +125,19 @@ def embedded_complete(export: Model) -> Verdict:
 
 
 def _incomplete(export: Model, tokenizer: Tokenizer) -> Iterator[str]:
-    embedded = export.format == "gguf"
+    in_gguf = export.format == "gguf"
     if not tokenizer.type:
         yield "tokenizer.ggml.model is absent, expected its kind (gpt2 for byte-level BPE)"
     if tokenizer.type == "BPE" and not len(tokenizer.merges):
         yield "tokenizer.ggml.merges is empty, expected the merges of a BPE tokenizer: text falls apart into bytes"
-    if embedded and tokenizer.type == "BPE" and tokenizer.pre is None:
+    if in_gguf and tokenizer.type == "BPE" and tokenizer.pre is None:
         yield "tokenizer.ggml.pre is absent: llama.cpp splits text by a default of its own, in silence"
     types = tokenizer.token_types
-    if embedded and types is not None and len(types) != tokenizer.size:
+    if types is not None and len(types) != tokenizer.size:
         yield f"tokenizer.ggml.token_type has {len(types)} entries for {tokenizer.size} tokens"
-    if embedded and tokenizer.eos_token_id is None:
-        yield "tokenizer.ggml.eos_token_id is absent: generation does not know where to stop"
-    if embedded and tokenizer.bos_token_id is None and export.metadata.get("tokenizer.ggml.add_bos_token") is not False:
+    if export.embeds_tokenizer and tokenizer.eos_token_id is None:
+        yield f"{export.special_id_key('eos')} is absent: generation does not know where to stop"
+    if in_gguf and tokenizer.bos_token_id is None and export.metadata.get("tokenizer.ggml.add_bos_token") is not False:
         yield "tokenizer.ggml.bos_token_id is absent, and add_bos_token does not say that none is wanted"
 
 
@@ -159,6 +162,8 @@ def embedded_equals_original(export: Model, tokenizer: Tokenizer) -> Verdict:
     Entries above the original must be padding that nobody emits.
     """
     embedded = export.tokenizer
+    if embedded is None and export.format in _WEIGHTS_ALONE:
+        return Verdict.inconclusive(f"{export.path}: a format of weights alone; bind the folder with its tokenizer")
     if embedded is None or not embedded.size:
         found = f"{export.path.name} holds no token; expected the {tokenizer.size} of {tokenizer.path.name}"
         return Verdict.of(False, found=found, examined=(tokenizer.size, "tokens"), tokens_differing=tokenizer.size)

@@ -1,4 +1,4 @@
-"""Export: a Hugging Face folder of a Qwen2 model becomes one GGUF file that llama.cpp loads."""
+"""Export: a Hugging Face folder of a Qwen2 or Llama model becomes one GGUF file that llama.cpp loads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from gguf import GGUFWriter
 
-_FAMILY = "qwen2"
+# llama.cpp rotates neighbouring pairs of a head where Hugging Face rotates its two halves, except for Qwen2.
+_REORDERED = {"qwen2": False, "llama": True}
 _TENSOR_NAMES = {
     "model.embed_tokens": "token_embd",
     "model.norm": "output_norm",
@@ -40,19 +41,23 @@ def export_gguf(folder: Path, target: Path, *, name: str, provenance: Mapping[st
     The tokenizer goes into the file, its token list padded to the rows of the embedding.
 
     Raises:
-        NotExportableError: the folder holds another architecture than Qwen2, or a tokenizer that splits text otherwise.
+        NotExportableError: the folder holds another architecture, or a tokenizer that splits text in a way that this
+            module has no GGUF name for.
     """
     from gguf import GGUFWriter
 
     config, tokenizer = _read_json(folder / "config.json"), _read_json(folder / "tokenizer.json")
-    _check_exportable(folder, config, tokenizer)
+    if config["model_type"] not in _REORDERED:
+        found = f"{folder}/config.json: architecture {config['model_type']!r}"
+        raise NotExportableError(f"{found}; expected one of {', '.join(_REORDERED)}")
+    pre_tokenizer = _pre_tokenizer(folder, tokenizer)
     target.parent.mkdir(parents=True, exist_ok=True)
-    writer = GGUFWriter(target, _FAMILY)
+    writer = GGUFWriter(target, config["model_type"])
     try:
         _add_general(writer, name, provenance)
         _add_architecture(writer, config)
-        _add_tokenizer(writer, tokenizer, config)
-        for tensor_name, tensor in _tensors(folder):
+        _add_tokenizer(writer, tokenizer, config, pre_tokenizer)
+        for tensor_name, tensor in _tensors(folder, config):
             writer.add_tensor(tensor_name, tensor)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -61,12 +66,14 @@ def export_gguf(folder: Path, target: Path, *, name: str, provenance: Mapping[st
         writer.close()
 
 
-def _check_exportable(folder: Path, config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> None:
-    if config["model_type"] != _FAMILY:
-        raise NotExportableError(f"{folder}/config.json: architecture {config['model_type']!r}; expected {_FAMILY!r}")
-    splits = tokenizer["pre_tokenizer"].get("pretokenizers", [])
-    if not any(split.get("pattern") == {"Regex": QWEN2_SPLIT} for split in splits):
-        raise NotExportableError(f"{folder}/tokenizer.json: splits text otherwise than Qwen2; expected {QWEN2_SPLIT!r}")
+def _pre_tokenizer(folder: Path, tokenizer: Mapping[str, Any]) -> str:
+    """llama.cpp's name for how the tokenizer splits text before it merges."""
+    pre = tokenizer["pre_tokenizer"]
+    if any(split.get("pattern") == {"Regex": QWEN2_SPLIT} for split in pre.get("pretokenizers", [])):
+        return "qwen2"
+    if pre["type"] == "ByteLevel" and pre.get("use_regex"):
+        return "gpt-2"
+    raise NotExportableError(f"{folder}/tokenizer.json: splits text otherwise than Qwen2 ({QWEN2_SPLIT!r}) or GPT-2")
 
 
 def _add_general(writer: GGUFWriter, name: str, provenance: Mapping[str, str]) -> None:
@@ -93,7 +100,9 @@ def _add_architecture(writer: GGUFWriter, config: Mapping[str, Any]) -> None:
     writer.add_vocab_size(config["vocab_size"])
 
 
-def _add_tokenizer(writer: GGUFWriter, stored: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def _add_tokenizer(
+    writer: GGUFWriter, stored: Mapping[str, Any], config: Mapping[str, Any], pre_tokenizer: str
+) -> None:
     from gguf import TokenType
 
     # Every row of the embedding needs a token, or llama.cpp refuses the file: reserved slots are padding nobody emits.
@@ -107,7 +116,7 @@ def _add_tokenizer(writer: GGUFWriter, stored: Mapping[str, Any], config: Mappin
         types[added["id"]] = TokenType.CONTROL if added["special"] else TokenType.USER_DEFINED
     merges = stored["model"]["merges"]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
+    writer.add_tokenizer_pre(pre_tokenizer)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges([pair if isinstance(pair, str) else " ".join(pair) for pair in merges])
@@ -121,14 +130,25 @@ def _add_tokenizer(writer: GGUFWriter, stored: Mapping[str, Any], config: Mappin
             add(config[key])
 
 
-def _tensors(folder: Path) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+def _tensors(folder: Path, config: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
     import numpy as np
-    from safetensors.torch import load_file
+    from safetensors import safe_open
 
+    heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
+    reordered = _REORDERED[config["model_type"]]
     for weights in sorted(folder.glob("*.safetensors")):
-        for name, tensor in load_file(weights).items():
-            dtype = np.float16 if tensor.ndim >= 2 else np.float32
-            yield gguf_name(name), tensor.float().numpy().astype(dtype)
+        with safe_open(weights, framework="pt") as stored:
+            for name in stored.keys():  # noqa: SIM118 - it is no mapping
+                values = stored.get_tensor(name).float().numpy()
+                part = name.split(".")[-2]
+                if reordered and part in heads:
+                    values = _neighbouring_pairs(values, heads[part])
+                yield gguf_name(name), values.astype(np.float16 if values.ndim >= 2 else np.float32)
+
+
+def _neighbouring_pairs(rows: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
+    """Rows of q or k, of which each head holds two halves, so that what was apart by half a head stands together."""
+    return rows.reshape(heads, 2, -1, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
 def gguf_name(name: str) -> str:

@@ -28,6 +28,7 @@ def test_source_file_reads_ranges_and_hashes_once(tmp_path: Path) -> None:
         source.read(8, 3)
 
 
+@pytest.mark.bad_input(102)
 def test_file_cut_under_the_reader_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"0123456789")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from falsifiable.artifacts import ArtifactError, open_model
+from falsifiable.artifacts.safety import inspect_safety
 
 
 def safetensors(header: Any, data: bytes = b"") -> bytes:
@@ -39,7 +40,8 @@ BROKEN: dict[str, tuple[bytes, str, str]] = {
     "git-lfs pointer": (LFS, "unreadable", "Run git lfs pull"),
     "HTML page": (b"<!DOCTYPE html><html>" + bytes(64), "unreadable", "an HTML page"),
     "zip": (b"PK\x03\x04" + bytes(64), "unreadable", "a zip archive"),
-    "pickle": (b"\x80\x02}q\x00" + bytes(64), "unreadable", "pickle"),
+    "pickle": (b"\x80\x02}q\x00" + bytes(64), "unsound", "pickle"),
+    "git-LFS under another name": (b"version https://git-lfs.github.com/spec/v1\n", "unreadable", "git lfs pull"),
     "APR": (b"APR\0" + bytes(64), "unreadable", "an APR file"),
     "JSON": (b'{"hidden_size": 64, "x": 1}', "unreadable", "a JSON text"),
     "header cut": (safetensors(ONE, bytes(8))[:40], "unsound", "the header is cut: 32 of"),
@@ -82,6 +84,16 @@ BROKEN: dict[str, tuple[bytes, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580])
+def test_a_header_length_that_reads_like_the_start_of_a_pickle(length: int, tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode().ljust(length)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", length) + header + bytes(4))
+    assert path.read_bytes()[0] == 0x80
+    assert open_model(path).format == "safetensors"
+    assert inspect_safety(path).verdict == "safe"
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_file_is_refused_with_the_reason(case: str, tmp_path: Path) -> None:
     content, kind, said = BROKEN[case]
@@ -94,6 +106,7 @@ def test_broken_file_is_refused_with_the_reason(case: str, tmp_path: Path) -> No
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.bad_input(100, 101)
 def test_absent_file_folder_pipe_and_link_to_nothing_are_unreadable(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.safetensors")
     (tmp_path / "folder.safetensors").mkdir()
@@ -164,6 +177,7 @@ def test_type_that_cannot_be_decoded_opens_and_says_so_when_read(tmp_path: Path)
         model.tensor("w").numpy()
 
 
+@pytest.mark.bad_input(102)
 def test_file_that_changes_after_opening_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(safetensors(ONE, bytes(8)))
@@ -174,6 +188,7 @@ def test_file_that_changes_after_opening_is_noticed(tmp_path: Path) -> None:
             read()
 
 
+@pytest.mark.bad_input(102)
 def test_file_replaced_after_opening_is_read_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(safetensors(ONE, bytes(8)))

@@ -23,7 +23,7 @@ GOLDEN = Path(__file__).parent / "golden" / "semantics.json"
 def meaning_of_model(model: Model) -> dict[str, Any]:
     config = {one.name: getattr(model.config, one.name) for one in fields(model.config) if one.name != "sources"}
     tensors = {
-        info.canonical or name: [list(info.shape), info.dtype, model.fingerprints[name].sha256[:16]]
+        info.canonical or name: [list(info.shape), info.dtype, model.fingerprints[name].blake3[:16]]
         for name, info in model.tensors.items()
     }
     tokenizer = meaning_of_tokenizer(model.tokenizer) if model.tokenizer else None

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import pytest
+
 ENDLESS = '''
     """A check that never ends, and says which processes run it."""
     import os, pathlib, time
@@ -44,6 +46,7 @@ def is_alive(process: int) -> bool:
     return False
 
 
+@pytest.mark.bad_input(106)
 def test_an_interrupted_validation_ends_130_and_leaves_no_process_behind(shop):
     assert shop.contract("validate").returncode == 0
     note = shop.root / "running"

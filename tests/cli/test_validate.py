@@ -96,6 +96,7 @@ def test_a_pinned_role_accepts_no_other_bytes(shop):
     assert "artifacts.yaml pins the role tokenizer" in done.stdout
 
 
+@pytest.mark.bad_input(103)
 def test_a_crash_a_hang_and_a_flood_leave_the_others_alone(shop):
     shop.plugin(MISBEHAVING)
     for number, name in enumerate(("segfault", "sleep", "allocate"), start=11):
@@ -137,6 +138,7 @@ def test_wrong_usage_ends_4_and_says_what_is_accepted(shop, arguments, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.bad_input(29, 88)
 def test_nothing_to_examine_ends_3(shop):
     shop.edit("contracts/shop.yaml", "check: field", "check: metric")
     shop.edit(

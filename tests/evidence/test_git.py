@@ -29,6 +29,7 @@ def test_a_workspace_may_lie_below_the_top_of_the_repository(tmp_path: Path) -> 
     assert repository.file_at(commit, "contracts/packaging.yaml") == b"contract: packaging\n"
 
 
+@pytest.mark.bad_input(115)
 def test_only_changes_of_judging_code_make_it_dirty(tmp_path: Path) -> None:
     a_repository(tmp_path)
     (tmp_path / "spec").mkdir()
@@ -75,6 +76,7 @@ def test_the_paths_that_differ_from_the_commit_are_named(tmp_path: Path) -> None
     assert Repository(tmp_path).changed_paths(["same.py"]) == {"same.py"}, "outside any repository"
 
 
+@pytest.mark.bad_input(115)
 def test_an_ancestor_counts_and_a_stranger_does_not(tmp_path: Path) -> None:
     a_repository(tmp_path)
     old = git(tmp_path, "rev-parse", "HEAD")
@@ -117,6 +119,7 @@ def test_evidence_of_a_merged_branch_counts(tmp_path: Path) -> None:
     assert Repository(tmp_path).membership(ELSEWHERE, trees).counts == "yes", "the merged branch had these trees"
 
 
+@pytest.mark.bad_input(115)
 def test_a_shallow_clone_cannot_tell_and_says_what_to_do(tmp_path: Path) -> None:
     a_repository(tmp_path / "origin")
     old = git(tmp_path / "origin", "rev-parse", "HEAD")

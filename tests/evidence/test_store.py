@@ -39,6 +39,7 @@ def test_signatures_and_temporary_files_are_no_statements(tmp_path: Path) -> Non
     assert read_evidence(tmp_path) == Evidence()
 
 
+@pytest.mark.bad_input(109)
 def test_an_edited_file_is_reported_and_counts_for_nothing(tmp_path: Path) -> None:
     path = write_statement(tmp_path, statement(CONTRACT))
     path.write_bytes(path.read_bytes().replace(b'"held"', b'"Held"'))
@@ -47,6 +48,7 @@ def test_an_edited_file_is_reported_and_counts_for_nothing(tmp_path: Path) -> No
     assert [(one.path, "was edited or cut" in one.message) for one in evidence.problems] == [(path, True)]
 
 
+@pytest.mark.bad_input(108)
 def test_a_torn_renamed_or_foreign_file_is_reported(tmp_path: Path) -> None:
     data = statement(CONTRACT).data
     (tmp_path / f"{statement(CONTRACT).sha256}.json").write_bytes(data[:100])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from blake3 import blake3
 
 from examples.pretrain.corpus import SPLITS, Corpus, read_corpus, standard_library
 from examples.pretrain.options import Options
@@ -66,7 +67,7 @@ def test_the_record_says_what_was_asked_for_and_what_happened(record: dict[str, 
 def test_the_fine_tune_starts_from_every_weight_of_the_checkpoint(folder: Path, record: dict[str, Any]) -> None:
     step_zero = json.loads((folder / "step_zero.json").read_text())
     assert step_zero["tensors"] == {
-        name: {"sha256": hashlib.sha256(tensor.tobytes()).hexdigest(), "shape": list(tensor.shape)}
+        name: {"blake3": blake3(tensor.tobytes()).hexdigest(), "shape": list(tensor.shape)}
         for name, tensor in weights(folder / "pretrained").items()
     }
     metrics = record["metrics"]

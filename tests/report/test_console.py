@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import pytest
+
 from falsifiable.falsifier import Measurement, Verdict
 from falsifiable.report.console import print_results, summary
 from falsifiable.validation.results import BoundArtifact, Challenge, ContractResult, Judgement
@@ -72,6 +74,7 @@ def test_measurements_are_shown_when_asked_for():
     assert "tokenizer_size=151665, embedding_rows=151936 (examined 2 numbers)" in printed(HELD, verbose=True)
 
 
+@pytest.mark.bad_input(30)
 def test_nothing_from_a_file_reaches_the_terminal_as_it_is():
     hostile = "\x1b[2J\u202e\n\udcff"
     evil = replace(

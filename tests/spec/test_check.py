@@ -57,6 +57,7 @@ def test_regions_that_were_never_written_are_out_of_date(workspace: Path) -> Non
     ]
 
 
+@pytest.mark.bad_input(110)
 def test_a_status_edited_by_hand_is_named_by_cell(workspace: Path) -> None:
     recorded(workspace)
     edit(workspace, "| INTEGRATION | DISCHARGED |", "| DISCHARGED | DISCHARGED |")
@@ -66,6 +67,7 @@ def test_a_status_edited_by_hand_is_named_by_cell(workspace: Path) -> None:
     assert "ROWS, Status: says DISCHARGED, the evidence says INTEGRATION" in found
 
 
+@pytest.mark.bad_input(110)
 def test_an_edit_that_forges_the_marker_is_still_out_of_date(workspace: Path) -> None:
     recorded(workspace)
     edit(workspace, "packaging | 1.0.0 | INTEGRATION", "packaging | 1.0.0 | DISCHARGED")
@@ -84,6 +86,7 @@ def test_a_marker_whose_digest_alone_was_changed_is_reported_and_mended(workspac
     assert check(workspace) == ()
 
 
+@pytest.mark.bad_input(109)
 def test_an_edited_evidence_file_is_named_and_so_is_what_it_takes_away(workspace: Path) -> None:
     digest = recorded(workspace)
     path = workspace / "spec" / "ship" / "evidence" / f"{digest}.json"
@@ -93,12 +96,14 @@ def test_an_edited_evidence_file_is_named_and_so_is_what_it_takes_away(workspace
     assert any("packaging, Status: says INTEGRATION, the evidence says PROPOSED" in one for one in found)
 
 
+@pytest.mark.bad_input(109, 116)
 def test_a_deleted_evidence_file_leaves_the_regions_out_of_date(workspace: Path) -> None:
     digest = recorded(workspace)
     (workspace / "spec" / "ship" / "evidence" / f"{digest}.json").unlink()
     assert {one.kind for one in check(workspace)} == {"out-of-date"}
 
 
+@pytest.mark.bad_input(114)
 def test_a_changed_source_is_named_with_what_it_demotes(workspace: Path) -> None:
     recorded(workspace)
     changed = JudgingCode({**CODE.source_digests, "model.causal": sha("0")}, 1)
@@ -110,6 +115,7 @@ def test_a_changed_source_is_named_with_what_it_demotes(workspace: Path) -> None
     )
 
 
+@pytest.mark.bad_input(114)
 def test_a_changed_threshold_is_named_with_what_it_demotes(workspace: Path) -> None:
     recorded(workspace)
     loosened = replace(
@@ -144,6 +150,7 @@ def test_stale_evidence_is_an_error_where_no_region_tells_of_it(workspace: Path)
     assert "stale" in errors(check(workspace, code=JudgingCode({}, 1)))[0]
 
 
+@pytest.mark.bad_input(110)
 def test_a_status_typed_in_place_of_every_region_is_an_error(workspace: Path) -> None:
     recorded(workspace)
     (workspace / "spec" / "ship" / "spec.md").write_text("# The ship\n\n**packaging: DISCHARGED**\n")
@@ -202,6 +209,7 @@ def test_a_base_without_the_spec_accepts_nothing(workspace: Path) -> None:
     assert errors(check(workspace, code=JudgingCode({}, 1), base=root))
 
 
+@pytest.mark.bad_input(115)
 def test_a_shallow_clone_is_inconclusive_and_says_what_to_fetch(workspace: Path) -> None:
     recorded(workspace)
     (workspace / "contracts" / "more.yaml").write_text("contract: more\n")
@@ -215,6 +223,7 @@ def test_a_shallow_clone_is_inconclusive_and_says_what_to_fetch(workspace: Path)
     assert errors(check(clone))[0].startswith("edited"), "what needs no history is still seen"
 
 
+@pytest.mark.bad_input(111)
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -45,6 +45,7 @@ def test_content_that_does_not_fit_its_digest_was_edited() -> None:
     assert find_regions(b"<!-- contract:version -->\ntyped\n<!-- /contract:version -->").found[0].edited
 
 
+@pytest.mark.bad_input(111)
 def test_nothing_but_the_region_is_touched() -> None:
     written = splice(SPEC.encode(), {"version": "1.0.0"}, ("aaaaaaaaaaaa",)).decode()
     head, _, rest = SPEC.partition("<!-- contract:version -->\n<!-- /contract:version -->")
@@ -53,6 +54,7 @@ def test_nothing_but_the_region_is_touched() -> None:
     assert written.endswith(rest)
 
 
+@pytest.mark.bad_input(111)
 def test_line_ends_are_those_of_the_file() -> None:
     windows = SPEC.replace("\n", "\r\n").encode()
     written = splice(windows, {"version": "a\nb"})
@@ -69,6 +71,7 @@ def test_a_byte_order_mark_and_old_macintosh_line_ends_survive() -> None:
     assert written.endswith(b"-->\rend")
 
 
+@pytest.mark.bad_input(111)
 @pytest.mark.parametrize(
     "code",
     [
@@ -84,6 +87,7 @@ def test_a_marker_inside_code_is_text(code: str) -> None:
     assert regions.problems == ()
 
 
+@pytest.mark.bad_input(111)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

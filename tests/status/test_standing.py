@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,7 @@ def test_real_files_earn_integration_and_name_their_evidence() -> None:
     assert not standing.can_discharge
 
 
+@pytest.mark.bad_input(107)
 def test_a_cpu_run_is_not_discharged_and_says_what_it_needs() -> None:
     standing = stand(on_cuda(), statement(on_cuda(), observations=(ON_CPU,)))
     needed = "run device equal to cuda: the run record says cpu"
@@ -91,6 +93,7 @@ def test_what_a_falsifier_needs_is_said_in_words() -> None:
         assert stand(CONTRACT, statement(CONTRACT, seen)).falsifiers[0].needs[0].startswith(words)
 
 
+@pytest.mark.bad_input(115)
 def test_uncommitted_code_holds_at_partial() -> None:
     dirty = stand(CONTRACT, statement(CONTRACT, context=context(dirty=True))).falsifiers[0]
     assert (dirty.status, dirty.needs) == (
@@ -114,6 +117,7 @@ def test_changed_source_makes_stale_what_rested_on_it_and_nothing_else() -> None
     assert standing.shown == "PROPOSED (stale: INTEGRATION)"
 
 
+@pytest.mark.bad_input(114)
 def test_every_reason_to_be_stale_names_what_changed() -> None:
     recorded = statement(CONTRACT)
     rows = CONTRACT.falsifiers[0]
@@ -166,6 +170,7 @@ def test_the_lowest_of_two_heads_wins_unless_it_had_nothing_to_judge() -> None:
     assert stand(CONTRACT, good, crashed).falsifiers[0].status == Status.PARTIAL
 
 
+@pytest.mark.bad_input(117)
 def test_two_verdicts_on_the_same_bytes_bar_discharge() -> None:
     bad = statement(on_cuda(), judgement(on_cuda(), verdict=FALLEN), observations=(ON_CUDA,))
     good = statement(on_cuda(), supersedes=(bad.sha256,), observations=(ON_CUDA,))

@@ -95,6 +95,7 @@ def verdict(outcome: Outcome) -> dict:
     return next(report["verdict"] for report in outcome.reports if "verdict" in report)
 
 
+@pytest.mark.bad_input(103)
 def test_a_crash_a_hang_and_a_flood_each_cost_one_verdict(outcomes):
     found = outcomes("segfault", "sleep", "allocate", "well")
     assert (found["segfault"].cause, found["segfault"].said) == ("crashed", "its process was ended by SIGSEGV")

@@ -160,6 +160,11 @@ class Architecture:
     gguf: str | None = None
 
 
+def family_named(name: str) -> Family | None:
+    """The family of this name, the ``model_type`` of its config.json; None if it is not known."""
+    return _BY_NAME.get(name)
+
+
 def family_of_class(hf_class: str) -> Family | None:
     """The family of a Hugging Face class such as ``Qwen2ForCausalLM`` or ``BertModel``; None if it is not known."""
     named = _CLASS_SUFFIX.fullmatch(hf_class)

@@ -1,4 +1,4 @@
-"""The shape of a model under canonical names, read from a Hugging Face config.json or from GGUF metadata.
+"""The shape of a model under canonical names, read from a Hugging Face config.json, or GGUF or APR metadata.
 
 Nothing here has a default: a field that the file does not state is None, because a check must be able to see that
 ``num_key_value_heads`` is absent.
@@ -57,6 +57,21 @@ _HUGGINGFACE_KEYS: Mapping[str, tuple[str, ...]] = {
     "rope_theta": ("rope_theta", "rope_parameters.rope_theta"),  # the second since transformers 5
 }
 
+# aprender, AprMetadata: the native key first, then what its server accepts in its place, and the names of Hugging Face.
+# Some versions of that server do not know num_key_value_heads and take such a file for multi-head attention in silence;
+# here it counts as what the file states, and ``sources`` tells under which key.
+_APR_KEYS: Mapping[str, tuple[str, ...]] = {
+    **{name: (name,) for name in CONFIG_FIELDS},
+    "vocab_size": ("vocab_size", "n_vocab"),
+    "hidden_size": ("hidden_size", "hidden_dim", "d_model", "n_embd"),
+    "num_hidden_layers": ("num_layers", "n_layers", "num_hidden_layers", "n_layer"),
+    "num_attention_heads": ("num_heads", "n_heads", "num_attention_heads", "n_head"),
+    "num_key_value_heads": ("num_kv_heads", "n_kv_heads", "num_key_value_heads"),
+    "intermediate_size": ("intermediate_size", "ffn_dim", "intermediate_dim", "n_inner"),
+    "max_position_embeddings": ("max_position_embeddings", "max_seq_len", "context_length", "n_ctx"),
+    "rms_norm_eps": ("rms_norm_eps", "layer_norm_eps", "norm_eps"),
+}
+
 # GGUF specification: "{architecture}." goes before each. The format has no key for the fields that are not listed.
 _GGUF_KEYS: Mapping[str, str] = {
     "vocab_size": "vocab_size",
@@ -72,15 +87,26 @@ _GGUF_KEYS: Mapping[str, str] = {
 }
 
 
-def config_of_huggingface(metadata: Mapping[str, object]) -> ModelConfig:
-    """The configuration in the top-level fields of a config.json."""
+def config_of_huggingface(metadata: Mapping[str, object], *, where: str = "config.json:") -> ModelConfig:
+    """The configuration in the top-level fields of a config.json, or of what else keeps its keys; ``where`` goes before
+    each key in ``sources``."""
+    return _config_of_keys(metadata, _HUGGINGFACE_KEYS, where)
+
+
+def config_of_apr(metadata: Mapping[str, object]) -> ModelConfig:
+    """The configuration in the metadata of an APR file; of several keys for one field, the native one counts."""
+    return _config_of_keys(metadata, _APR_KEYS, "")
+
+
+def _config_of_keys(metadata: Mapping[str, object], keys_of: Mapping[str, tuple[str, ...]], where: str) -> ModelConfig:
+    """Each field from the first of its keys that is present."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
-    for name, keys in _HUGGINGFACE_KEYS.items():
+    for name, keys in keys_of.items():
         key = next((key for key in keys if _lookup(metadata, key) is not None), None)
         if key is not None:
             values[name] = _typed(name, _lookup(metadata, key))
-            sources[name] = f"config.json:{key}"
+            sources[name] = where + key
     return ModelConfig(**values, sources=MappingProxyType(sources))  # type: ignore[arg-type]
 
 
@@ -107,8 +133,17 @@ def huggingface_key(name: str, metadata: Mapping[str, object]) -> str:
 
     Raises ValueError for a name that is not a field.
     """
+    return _present_key(name, metadata, _HUGGINGFACE_KEYS)
+
+
+def apr_key(name: str, metadata: Mapping[str, object]) -> str:
+    """The same in the metadata of an APR file. Raises ValueError for a name that is not a field."""
+    return _present_key(name, metadata, _APR_KEYS)
+
+
+def _present_key(name: str, metadata: Mapping[str, object], keys_of: Mapping[str, tuple[str, ...]]) -> str:
     _check_field(name)
-    keys = _HUGGINGFACE_KEYS[name]
+    keys = keys_of[name]
     return next((key for key in keys if _lookup(metadata, key) is not None), keys[0])
 
 

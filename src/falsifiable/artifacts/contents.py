@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.files import Source
 from falsifiable.artifacts.fingerprints import Fingerprint
 from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.artifacts.naming import Dialect, canonical_names
@@ -39,7 +39,7 @@ class Contents:
 
     path: Path
     format: Format
-    sources: tuple[SourceFile, ...]
+    sources: tuple[Source, ...]
     metadata: Mapping[str, object]
     tensors: Mapping[str, TensorInfo]
     known: KnownContent = field(default_factory=KnownContent)
@@ -59,13 +59,16 @@ class Contents:
         known = {relative: digest for relative, digest in digests.items() if digest is not None}
         return digest_of_files(self.path, known) if len(known) == len(digests) else None
 
-    def _known_digest(self, source: SourceFile) -> str | None:
+    def _known_digest(self, source: Source) -> str | None:
         return self.known.digests.get(source.relative) or source.known_sha256
 
 
-def with_canonical_names(tensors: Mapping[str, TensorInfo], dialect: Dialect) -> Mapping[str, TensorInfo]:
-    """The same tensors, each told its canonical name."""
-    canonical_of = {stored: canonical for canonical, stored in canonical_names(tensors, dialect).items()}
+def with_canonical_names(
+    tensors: Mapping[str, TensorInfo], dialect: Dialect, prefix: str = ""
+) -> Mapping[str, TensorInfo]:
+    """The same tensors, each told its canonical name; ``prefix`` is what a wrapper put before every stored name."""
+    names = canonical_names([name.removeprefix(prefix) for name in tensors], dialect)
+    canonical_of = {prefix + stored: canonical for canonical, stored in names.items()}
     return MappingProxyType(
         {
             name: info if info.canonical == canonical_of.get(name) else replace(info, canonical=canonical_of.get(name))

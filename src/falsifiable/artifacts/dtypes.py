@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Decoding = Literal["numpy", "bfloat16", "float8", "gguf", "none"]
+Decoding = Literal["numpy", "bfloat16", "float8", "gguf", "apr_q4", "apr_q8", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class ElementType:
     """A stored element type; ``block_elements`` elements take ``block_bytes`` bytes.
 
     ``decoding`` says how bytes become numbers: directly by ``numpy_code`` (little-endian), as bfloat16, as one of the
-    8-bit floats, through the ``gguf`` package, or not at all.
+    8-bit floats, through the ``gguf`` package, as one of APR's own types, or not at all. A tensor that is not empty
+    begins with ``prefix_bytes`` that all its blocks need, such as one scale for the whole tensor.
     """
 
     name: str
@@ -28,11 +29,14 @@ class ElementType:
     block_bytes: int
     decoding: Decoding
     numpy_code: str = ""
+    prefix_bytes: int = 0
 
     def bytes_of(self, elements: int) -> int | None:
         """Bytes that ``elements`` elements take, or None if they do not fill whole blocks."""
         blocks, rest = divmod(elements, self.block_elements)
-        return None if rest else blocks * self.block_bytes
+        if rest:
+            return None
+        return self.prefix_bytes + blocks * self.block_bytes if blocks else 0
 
 
 def _plain(name: str, width: int, numpy_code: str) -> ElementType:
@@ -50,8 +54,7 @@ SAFETENSORS_TYPES: Mapping[str, ElementType] = {
         _F64, _F32, _F16, _BF16, _I64, _I32, _I16, _I8,
         _plain("U64", 8, "<u8"), _plain("U32", 4, "<u4"), _plain("U16", 2, "<u2"), _plain("U8", 1, "<u1"),
         _plain("BOOL", 1, "|u1"), _plain("C64", 8, "<c8"),
-        *(ElementType(f"F8_{suffix}", 1, 1, "float8") for suffix in ("E4M3", "E5M2", "E8M0")),
-        *(ElementType(f"F8_{suffix}FNUZ", 1, 1, "none") for suffix in ("E4M3", "E5M2")),
+        *(ElementType(f"F8_{suffix}", 1, 1, "float8") for suffix in ("E4M3", "E5M2", "E8M0", "E4M3FNUZ", "E5M2FNUZ")),
         ElementType("F4", 2, 1, "none"),
         *(ElementType(f"F6_{suffix}", 4, 3, "none") for suffix in ("E2M3", "E3M2")),
     )
@@ -73,9 +76,18 @@ GGML_TYPES: Mapping[int, ElementType] = {
 }  # fmt: skip
 _GGML_NUMBERS = {layout[0]: number for number, layout in _GGML_QUANTISED.items()}
 
+# aprender, TensorDType of format::v2: its own numbers, of which 8 and 9 are the former ones of 128 and 129.
+_APR_Q4 = ElementType("APR_Q4", 32, 18, "apr_q4")
+_APR_Q8 = ElementType("APR_Q8", 1, 1, "apr_q8", prefix_bytes=4)
+APR_TYPES: Mapping[int, ElementType] = {
+    0: _F32, 1: _F16, 3: _F64, 4: _I32, 5: _I64, 6: _I8, 7: SAFETENSORS_TYPES["U8"], 8: _APR_Q4, 9: _APR_Q8,
+    12: GGML_TYPES[12], 14: GGML_TYPES[14], 30: _BF16, 128: _APR_Q4, 129: _APR_Q8,
+}  # fmt: skip
+
 ELEMENT_TYPES: Mapping[str, ElementType] = {
     **SAFETENSORS_TYPES,
     **{kind.name: kind for kind in GGML_TYPES.values()},
+    **{kind.name: kind for kind in APR_TYPES.values()},
 }
 
 
@@ -84,7 +96,7 @@ class UndecodableError(Exception):
 
 
 def decode(content: Any, kind: ElementType) -> NDArray[Any]:
-    """The elements in ``content`` (whole blocks, any buffer) as a flat array.
+    """The elements in ``content`` (the prefix of the tensor if its type has one, whole blocks) as a flat array.
 
     Floats of 16 bits or fewer and quantised elements become float32; wider floats, integers and complex numbers keep
     their type, and booleans are 0 and 1 as uint8. Plain types are views into ``content``. Raises UndecodableError.
@@ -99,8 +111,9 @@ def decode(content: Any, kind: ElementType) -> NDArray[Any]:
         return (halves.astype(numpy.uint32) << 16).view(numpy.float32)
     if kind.decoding == "float8":
         return _float8_table(kind.name)[numpy.frombuffer(content, dtype=numpy.uint8)]
-    if kind.decoding == "gguf":
-        return _dequantised(content, kind)
+    dequantise = {"gguf": _dequantised, "apr_q4": _apr_q4, "apr_q8": _apr_q8}.get(kind.decoding)
+    if dequantise is not None:
+        return dequantise(content, kind)
     raise UndecodableError(f"elements of type {kind.name} cannot be decoded")
 
 
@@ -144,13 +157,41 @@ def _dequantised(content: Any, kind: ElementType) -> NDArray[Any]:
     return numpy.asarray(values, dtype=numpy.float32).reshape(-1)
 
 
+def _apr_q4(content: Any, kind: ElementType) -> NDArray[Any]:
+    """Blocks of a float16 scale and 16 bytes; the low half of a byte comes first, and 8 stands for zero."""
+    import numpy
+
+    blocks = numpy.frombuffer(content, dtype=numpy.uint8).reshape(-1, kind.block_bytes)
+    packed = blocks[:, 2:]
+    steps = numpy.stack([packed & 15, packed >> 4], axis=-1).reshape(len(blocks), kind.block_elements)
+    with numpy.errstate(all="ignore"):  # a hostile scale may be infinite or no number
+        scales = blocks[:, :2].copy().view("<f2").astype(numpy.float32)
+        values: NDArray[Any] = (steps.astype(numpy.float32) - 8) * scales
+    return values.reshape(-1)
+
+
+def _apr_q8(content: Any, kind: ElementType) -> NDArray[Any]:
+    """One float32 scale for the whole tensor, then a signed byte per element."""
+    import numpy
+
+    scale = numpy.frombuffer(content, dtype="<f4", count=1)
+    with numpy.errstate(all="ignore"):
+        values: NDArray[Any] = numpy.frombuffer(content, dtype="|i1", offset=kind.prefix_bytes) * scale
+    return values.astype(numpy.float32, copy=False)
+
+
 def _float8_table(name: str) -> NDArray[Any]:
-    """The 256 values of an 8-bit float (OCP 8-bit floating point specification 1.0, and OCP MX for E8M0)."""
+    """The 256 values of an 8-bit float.
+
+    OCP 8-bit floating point specification 1.0, and OCP MX for E8M0. The FNUZ types ("finite, no negative zero") follow
+    the StableHLO RFC "Float8E4M3FNUZ and Float8E5M2FNUZ": a bias higher by one, and the bits of -0 are the only NaN.
+    """
     import numpy
 
     if name == "F8_E8M0":
         return numpy.array([2.0 ** (byte - 127) for byte in range(255)] + [numpy.nan], dtype=numpy.float32)
-    mantissa_bits, bias = (3, 7) if name == "F8_E4M3" else (2, 15)
+    mantissa_bits, bias = (3, 7) if name.startswith("F8_E4M3") else (2, 15)
+    bias += name.endswith("FNUZ")
     positive = []
     for byte in range(128):
         exponent, mantissa = byte >> mantissa_bits, byte & ((1 << mantissa_bits) - 1)
@@ -158,6 +199,9 @@ def _float8_table(name: str) -> NDArray[Any]:
         positive.append(2.0 ** (1 - bias) * fraction if not exponent else 2.0 ** (exponent - bias) * (1 + fraction))
     if name == "F8_E4M3":
         positive[127] = numpy.nan
-    else:
+    elif name == "F8_E5M2":
         positive[124:] = [numpy.inf, numpy.nan, numpy.nan, numpy.nan]
-    return numpy.array(positive + [-value for value in positive], dtype=numpy.float32)
+    negative = [-value for value in positive]
+    if name.endswith("FNUZ"):
+        negative[0] = numpy.nan
+    return numpy.array(positive + negative, dtype=numpy.float32)

@@ -26,7 +26,8 @@ class ArtifactError(Exception):
         hint: str | None = None,
         kind: Fault = "unreadable",
     ) -> None:
-        self.path = Path(path)
+        self.path = path if isinstance(path, Path) else Path(path)
+        self.place = str(path)  # a Path would take the slashes of a URL together
         self.message = message
         self.offset = offset
         self.expected = expected
@@ -36,7 +37,7 @@ class ArtifactError(Exception):
 
     def __str__(self) -> str:
         """``file: at byte 8: what was found; expected this. What to do next``."""
-        text = f"{self.path}: "
+        text = f"{self.place}: "
         if self.offset is not None:
             text += f"at byte {self.offset}: "
         text += self.message
@@ -48,10 +49,11 @@ class ArtifactError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """An error crosses from a worker process with all its fields."""
-        return _rebuilt, (self.path, self.message, self.offset, self.expected, self.hint, self.kind)
+        place = self.path if str(self.path) == self.place else self.place
+        return _rebuilt, (place, self.message, self.offset, self.expected, self.hint, self.kind)
 
 
 def _rebuilt(
-    path: Path, message: str, offset: int | None, expected: str | None, hint: str | None, kind: Fault
+    path: Path | str, message: str, offset: int | None, expected: str | None, hint: str | None, kind: Fault
 ) -> ArtifactError:
     return ArtifactError(path, message, offset=offset, expected=expected, hint=hint, kind=kind)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from falsifiable.artifacts.errors import ArtifactError, Fault
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
-
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_NOT_A_BRACKET = re.compile(r"[^\[\]{}]+")
 
 
 class _RefusedError(ValueError):
@@ -43,7 +41,7 @@ def read_json(
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
             parse_float=lambda digits: _finite_float(digits, limits),
-            parse_int=lambda digits: _bounded_integer(digits, limits),
+            parse_int=_integer_parser(text, limits),
         )
     except json.JSONDecodeError as fault:
         offset = base_offset + len(text[: fault.pos].encode())
@@ -53,7 +51,7 @@ def read_json(
         raise ArtifactError(path, str(fault), kind=kind) from None
     except RecursionError:
         raise _too_deep(path, limits, kind) from None
-    if _depth_exceeds(text, limits.json_depth_levels):
+    if _depth_exceeds(value, limits.json_depth_levels):
         raise _too_deep(path, limits, kind)
     return value
 
@@ -100,22 +98,32 @@ def _finite_float(digits: str, limits: Limits) -> float:
     return value
 
 
+def _integer_parser(text: str, limits: Limits) -> Callable[[str], int]:
+    """``int`` itself, or a function that refuses long numbers where the text holds a run of so many digits.
+
+    A vocabulary holds an integer per token, and calling a Python function for each takes as long as all other parsing.
+    """
+    stride = max(1, limits.json_number_characters // 8)  # a longer run of digits shows in every stride-th character
+    if re.search(rf"[0-9]{{{max(1, limits.json_number_characters // stride)}}}", text[::stride]) is None:
+        return int
+    return lambda digits: _bounded_integer(digits, limits)
+
+
 def _bounded_integer(digits: str, limits: Limits) -> int:
     if len(digits) > limits.json_number_characters:
         raise _RefusedError(f"a number of {len(digits)} digits (the limit is {limits.json_number_characters})")
     return int(digits)
 
 
-def _depth_exceeds(text: str, levels: int) -> bool:
-    """Whether brackets of a valid JSON text nest deeper than ``levels``; strings are skipped."""
-    if text.count("[") + text.count("{") <= levels:
-        return False
-    depth = 0
-    for bracket in _NOT_A_BRACKET.sub("", _STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > levels:
-            return True
-    return False
+def _depth_exceeds(value: Any, levels: int) -> bool:
+    """Whether lists and objects nest deeper than ``levels``; they are walked level by level, without recursion."""
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(levels):
+        inner = [one.values() if type(one) is dict else one for one in level]
+        level = [child for one in inner for child in one if type(child) is dict or type(child) is list]
+        if not level:
+            return False
+    return True
 
 
 def _too_deep(path: Path, limits: Limits, kind: Fault) -> ArtifactError:

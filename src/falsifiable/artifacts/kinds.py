@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,28 +15,44 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.run import Run
     from falsifiable.artifacts.tokenizer import Tokenizer
 
-RUN_RECORD = "run.yaml"
-TOKENIZER = "tokenizer.json"
+RUN_RECORDS = ("run.yaml", "trainer_state.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
+ADAPTER_CONFIG = "adapter_config.json"
 
 
 def detect_kind(path: Path) -> Kind:
     """What kind of artifact ``path`` is, by the files it holds; what is nothing else is taken for a model.
 
-    A folder with ``run.yaml`` is a run, whatever else it holds; opening says what is wrong with what is no model.
+    A folder with ``run.yaml`` is a run, whatever else it holds; opening says what is wrong with what is no model. A
+    checkpoint that a trainer wrote holds a model beside its ``trainer_state.json``, and is taken for the model.
     """
-    if path.name == RUN_RECORD or (path.is_dir() and (path / RUN_RECORD).is_file()):
+    if path.name in RUN_RECORDS or _holds(path, RUN_RECORDS[:1]):
         return "run"
-    if path.name == MANIFEST or (path.is_dir() and not (path / CONFIG).exists() and (path / MANIFEST).is_file()):
+    of_model = _holds(path, (CONFIG, ADAPTER_CONFIG))
+    if path.name == MANIFEST or (not of_model and _holds(path, (MANIFEST,))):
         return "corpus"
-    if path.name == TOKENIZER or (path.is_dir() and not (path / CONFIG).exists() and (path / TOKENIZER).is_file()):
+    if not of_model and _holds(path, RUN_RECORDS):
+        return "run"
+    if path.name in TOKENIZERS or (not of_model and _holds(path, TOKENIZERS)):
         return "tokenizer"
     return "model"
 
 
-def open_artifact(kind: Kind, path: Path) -> Model | Tokenizer | Run | Corpus:
-    """Open the file or folder at ``path`` as an artifact of ``kind``. Raises ArtifactError."""
+def _holds(folder: Path, names: Iterable[str]) -> bool:
+    return folder.is_dir() and any((folder / name).is_file() for name in names)
+
+
+def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Model | Tokenizer | Run | Corpus:
+    """Open the file or folder at ``path`` as an artifact of ``kind``; a ``pattern`` reads a run from a plain log.
+
+    Raises ArtifactError.
+    """
+    if kind == "run" and pattern is not None:
+        from falsifiable.artifacts.run import open_run
+
+        return open_run(path, pattern=pattern)
     return _doors()[kind](path)
 
 

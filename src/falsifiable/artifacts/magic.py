@@ -15,15 +15,20 @@ class KnownStart:
 
 
 _SAFETENSORS_HINT = "Save the model as safetensors: model.save_pretrained(folder)"
+_APR_HINT = "Save or convert the model again with a current aprender, which writes version 2"
 
 _STARTS = (
     KnownStart(b"version https://git-lfs", "a git-LFS pointer, not the file it points to", "Run git lfs pull"),
     KnownStart(b"GGUF", "a GGUF file"),
     *(KnownStart(magic, "a GGML file from before GGUF", "Convert the original model again, to GGUF")
       for magic in (b"GGML", b"lmgg", b"fmgg", b"tjgg", b"algg")),
-    *(KnownStart(magic, "an APR file", "This version reads safetensors, Hugging Face folders and GGUF")
-      for magic in (b"APR\0", b"APRN", b"APR1", b"APR2")),
+    KnownStart(b"APR\0", "an APR file, version 2"),
+    KnownStart(b"APRN", "an APR file, version 1 (MessagePack metadata)", _APR_HINT),
+    *(KnownStart(magic, f"an APR file of the variant {magic.decode()}, which aprender names and does not read",
+                 _APR_HINT)
+      for magic in (b"APR1", b"APR2")),
     KnownStart(b"PK\x03\x04", "a zip archive (a PyTorch checkpoint is one)", _SAFETENSORS_HINT),
+    KnownStart(b"PK\x05\x06", "an empty zip archive", "The checkpoint was not written to its end; save it again"),
     KnownStart(b"\x80\x02", "a Python pickle (an old PyTorch checkpoint is one)", _SAFETENSORS_HINT),
     KnownStart(b"\x80\x03", "a Python pickle", _SAFETENSORS_HINT),
     KnownStart(b"\x80\x04", "a Python pickle", _SAFETENSORS_HINT),

@@ -9,30 +9,33 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
-from os import cpu_count
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from falsifiable.artifacts.architecture import Architecture
+from falsifiable.artifacts.architecture import Architecture, family_named
 from falsifiable.artifacts.config import ModelConfig
 from falsifiable.artifacts.contents import Contents, Format, with_canonical_names
 from falsifiable.artifacts.conventions import Conventions, conventions_of
 from falsifiable.artifacts.dtypes import ELEMENT_TYPES
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile
-from falsifiable.artifacts.fingerprints import (
-    Fingerprint,
-    fingerprint_of_stored,
-    fingerprint_of_values,
-    fingerprint_of_zeros,
-)
+from falsifiable.artifacts.files import Source
+from falsifiable.artifacts.fingerprints import Fingerprint, fingerprint_of_values, fingerprint_of_zeros
 from falsifiable.artifacts.identity import mutant_digest
+from falsifiable.artifacts.limits import DEFAULT_LIMITS
 from falsifiable.artifacts.rotary_order import heads_to_reorder
-from falsifiable.artifacts.tensors import NOT_IN_A_FILE, Tensor, TensorInfo, permuted, read_values, unpermuted
+from falsifiable.artifacts.scan import Place, Scan, fingerprint_of_stored, place_of, scan_model_files
+from falsifiable.artifacts.tensors import (
+    NOT_IN_A_FILE,
+    Tensor,
+    TensorInfo,
+    permuted,
+    read_values,
+    unpermuted,
+    verify_booleans,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
 
     Change = Callable[[NDArray[Any]], NDArray[Any]]
 
-_MOST_THREADS = 8
 _MOST_NAMES_COMPARED = 5_000
 
 
@@ -58,7 +60,8 @@ class Model:
     """A model file or folder, opened by :func:`falsifiable.open_model`; only its headers have been read.
 
     ``metadata`` is as stored: all key-values of a GGUF file; the top-level fields of config.json, those of
-    generation_config.json under ``generation_config.``, and the text in safetensors headers under ``__metadata__.``.
+    generation_config.json under ``generation_config.``, and the text in safetensors headers under ``__metadata__.``;
+    the JSON metadata of an APR file; the fields of adapter_config.json.
     ``tensors`` maps stored names.
     """
 
@@ -77,8 +80,7 @@ class Model:
     @classmethod
     def of(cls, contents: Contents) -> Model:
         """The model in files that have been opened."""
-        dialect = conventions_of(contents.format).dialect(contents.tensors)
-        tensors = with_canonical_names(contents.tensors, dialect)
+        tensors = _named(contents.tensors, contents.format, contents.metadata)
         return cls(contents.path, contents.format, MappingProxyType(dict(contents.metadata)), tensors, contents)
 
     def __repr__(self) -> str:
@@ -101,6 +103,22 @@ class Model:
     def config(self) -> ModelConfig:
         """The declared shape under canonical names; what is not declared is None."""
         return self._conventions.config(self.metadata)
+
+    def config_key(self, name: str) -> str | None:
+        """The stored key that holds, or would hold, a canonical field; None where the format has no key for it."""
+        try:
+            return self._conventions.config_key(name, self.metadata)
+        except ValueError:
+            return None
+
+    def special_id_key(self, name: str) -> str | None:
+        """The stored key of the id of the token ``bos``, ``eos``, ``pad`` or ``unk``; None where there is none."""
+        return self._conventions.special_id_key(name)
+
+    @property
+    def embeds_tokenizer(self) -> bool:
+        """Whether the format keeps the tokenizer in the file of the weights, and not beside it."""
+        return self._conventions.embedded_tokenizer is not None
 
     @property
     def _conventions(self) -> Conventions:
@@ -135,9 +153,10 @@ class Model:
         if self._conventions.embedded_tokenizer is not None:
             return self._conventions.embedded_tokenizer(self.metadata, self.path)
         from falsifiable.artifacts.tokenizer import open_tokenizer
+        from falsifiable.artifacts.tokenizer_folder import holds_tokenizer
 
         names = {source.relative for source in self._contents.sources}
-        return open_tokenizer(self.path) if "tokenizer.json" in names else None
+        return open_tokenizer(self.path) if holds_tokenizer(names) else None
 
     # Identity
 
@@ -157,39 +176,62 @@ class Model:
         return self._contents.file_digests()
 
     def verify_checksums(self) -> None:
-        """Read all bytes that the format keeps checksums of. Raises ArtifactError (unsound) where one is wrong."""
+        """Read all bytes that the format keeps checksums of, and all booleans.
+
+        Raises ArtifactError (unsound) where a checksum is wrong or a boolean is neither 0 nor 1.
+        """
         for verify in self._contents.checksums:
             verify()
+        for info in self.tensors.values():
+            if info.dtype == "BOOL" and info.offset != NOT_IN_A_FILE:
+                verify_booleans(info, self._source_of[info.file], DEFAULT_LIMITS.read_block_bytes)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, Fingerprint]:
         """Stored name -> what the tensor holds, from one pass over all tensor data that is not known yet."""
-        workers = min(_MOST_THREADS, cpu_count() or 1)
-        with ThreadPoolExecutor(workers) as pool:
-            return MappingProxyType(dict(zip(self.tensors, pool.map(self.fingerprint, self.tensors), strict=True)))
+        original, known = self._original or self, (self._original or self)._read_fingerprints
+        unread = [info for info in self.tensors.values() if self._is_as_stored(info) and place_of(info) not in known]
+        found = scan_model_files(unread, original._contents.sources).fingerprints
+        known.update({place_of(info): found[info.name] for info in unread})
+        return MappingProxyType({name: self.fingerprint(name) for name in self.tensors})
+
+    def scan(self) -> Scan:
+        """The fingerprints of all stored tensors and the sha256 of all files, from one pass over every byte.
+
+        The model and its files remember both: :attr:`fingerprints` and :attr:`digest` read nothing after it. A mutant
+        scans the files that it was made from.
+        """
+        original = self._original or self
+        scanned = scan_model_files(original.tensors.values(), original._contents.sources, sha256=True)
+        original._read_fingerprints.update(
+            {place_of(info): scanned.fingerprints[name] for name, info in original.tensors.items()}
+        )
+        return scanned
 
     def fingerprint(self, name: str) -> Fingerprint:
         """What one tensor holds; only its own data is read. ``name`` is canonical or stored."""
         info = self._info(name)
-        if info.name in self._changes or info.strides is not None:
-            return fingerprint_of_values(self._values_in_stored_order(info), info.dtype)
-        if info.offset == NOT_IN_A_FILE:
+        if self._is_as_stored(info):
+            return (self._original or self)._stored_fingerprint(info)
+        if info.offset == NOT_IN_A_FILE and info.name not in self._changes:
             return fingerprint_of_zeros(info.elements)
-        return (self._original or self)._stored_fingerprint(info)
+        return fingerprint_of_values(self._values_in_stored_order(info), info.dtype)
+
+    def _is_as_stored(self, info: TensorInfo) -> bool:
+        """Whether a file holds the tensor's values as they are."""
+        return info.name not in self._changes and info.offset != NOT_IN_A_FILE
 
     def _stored_fingerprint(self, info: TensorInfo) -> Fingerprint:
         """The fingerprint of bytes in a file; the unmutated model remembers it for all its mutants."""
-        place = (info.file, info.offset, info.dtype)
+        place = place_of(info)
         if place not in self._read_fingerprints:
             self._read_fingerprints[place] = fingerprint_of_stored(info, self._source_of[info.file])
         return self._read_fingerprints[place]
 
     @cached_property
-    def _read_fingerprints(self) -> dict[tuple[Path, int, str], Fingerprint]:
+    def _read_fingerprints(self) -> dict[Place, Fingerprint]:
         known = self._contents.known.fingerprints
-        return {
-            (info.file, info.offset, info.dtype): known[name] for name, info in self.tensors.items() if name in known
-        }
+        return {place_of(info): known[name] for name, info in self.tensors.items() if name in known}
 
     # Tensors
 
@@ -201,6 +243,19 @@ class Model:
         """A tensor by its stored or canonical name; an ArtifactError names the nearest names if there is none."""
         info = self._info(name)
         return Tensor(info, lambda: self._values(info))
+
+    @cached_property
+    def updates(self) -> Mapping[str, Tensor]:
+        """What an adapter adds to the weights of its base model; empty for what is no adapter.
+
+        The name of the base tensor (canonical, or stored where it has no canonical name) -> the product of the two
+        low-rank tensors times its scale, in float32 and in the orientation of the base tensor. A product is made when
+        its values are asked for, each time anew. Whole tensors that an adapter brings along are among :attr:`tensors`
+        only. Raises ArtifactError for an adapter whose effect is no sum, such as DoRA, and names it.
+        """
+        if self._conventions.updates is None:
+            return MappingProxyType({})
+        return self._conventions.updates(self.metadata, self.tensors, self.tensor)
 
     def _info(self, name: str) -> TensorInfo:
         found = self.tensors.get(name) or self.tensors.get(self.canonical_names.get(name, ""))
@@ -239,7 +294,7 @@ class Model:
         return values if heads is None else permuted(values, heads)
 
     @cached_property
-    def _source_of(self) -> Mapping[Path, SourceFile]:
+    def _source_of(self) -> Mapping[Path, Source]:
         return {source.path: source for source in self._contents.sources}
 
     # Mutations
@@ -269,9 +324,31 @@ class Model:
         return self._mutated(label, metadata=MappingProxyType(metadata))
 
     def with_architecture(self, stored: str) -> Model:
-        """The model under another architecture name, everything else (the prefix of GGUF keys too) as it was."""
-        metadata = MappingProxyType({**self.metadata, **self._conventions.named(stored)})
+        """The model under another architecture name, everything else (the prefix of GGUF keys too) as it was.
+
+        Raises ValueError for an adapter, which names no architecture.
+        """
+        if not self._conventions.architecture_keys:
+            raise ValueError(f"an adapter cannot be called {stored!r}: it names no architecture, only its base model")
+        key = self._conventions.architecture_keys[0]
+        metadata = MappingProxyType({**self.metadata, key: self._conventions.architecture_value(stored)})
         return self._mutated(f"with_architecture({stored})", metadata=metadata)
+
+    def with_family(self, name: str) -> Model:
+        """The model under the usual architecture name that its format has for a family, such as ``bert``.
+
+        Raises ValueError for a family that is not known, or that the format has no name for.
+        """
+        family = family_named(name)
+        stored = None if family is None else self._conventions.family_name(family)
+        if stored is None:
+            raise ValueError(f"{self.path}: there is no name for the family {name!r} in this format")
+        return self.with_architecture(stored)
+
+    def without_architecture(self) -> Model:
+        """The model with no key left that says what it is."""
+        kept = {key: value for key, value in self.metadata.items() if key not in self._conventions.architecture_keys}
+        return self._mutated("without_architecture()", metadata=MappingProxyType(kept))
 
     def with_tensor(self, name: str, function: Change) -> Model:
         """The model with a tensor's values put through ``function``, which gets a copy of them, as :meth:`Tensor.numpy`
@@ -319,10 +396,19 @@ class Model:
         return self._mutated(label, metadata=metadata, _tokenizer=tokenizer)
 
     def _named(self, tensors: Mapping[str, TensorInfo]) -> Mapping[str, TensorInfo]:
-        return with_canonical_names(tensors, self._conventions.dialect(tensors))
+        return _named(tensors, self.format, self.metadata)
 
     def _mutated(self, label: str, **changes: Any) -> Model:
         return replace(self, _mutations=(*self._mutations, label), _original=self._original or self, **changes)
+
+
+def _named(
+    tensors: Mapping[str, TensorInfo], model_format: Format, metadata: Mapping[str, object]
+) -> Mapping[str, TensorInfo]:
+    """Tensors told their canonical names, which they have under the prefix of a wrapper too."""
+    prefix = metadata.get("__prefix__", "")
+    dialect = conventions_of(model_format).dialect(tensors)
+    return with_canonical_names(tensors, dialect, prefix if isinstance(prefix, str) else "")
 
 
 def _set(metadata: dict[str, object], key: str, value: object) -> None:

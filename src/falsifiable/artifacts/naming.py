@@ -76,6 +76,9 @@ _GGUF_LAYER = {
     "layer_output_norm": "feed_forward_norm",
 }
 
+TRAINING_PREFIX = "__training__."
+"""What the names of optimiser state in an APR checkpoint begin with: it is no part of the model."""
+
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # A base model is saved without the prefix that its causal or masked language model has.
 _NAME = re.compile(r"(?P<stem>.+)\.(?P<kind>weight|bias)")
@@ -99,6 +102,11 @@ def canonical_names(stored_names: Iterable[str], dialect: Dialect) -> Mapping[st
         if canonical is not None:
             found.setdefault(canonical, name)
     return found
+
+
+def dialect_of(stored_names: Iterable[str]) -> Dialect:
+    """How tensors are named in a file that may do it either way: as in GGUF if any is in a block ``blk.``."""
+    return "gguf" if any(name.startswith("blk.") for name in stored_names) else "huggingface"
 
 
 def canonical_name(stored_name: str, dialect: Dialect) -> str | None:
@@ -138,7 +146,7 @@ def tensor_name_fault(name: str, limit_bytes: int) -> str | None:
 
 def _canonical_name(stored: str, dialect: Dialect, branch_norms: bool) -> str | None:
     name = _NAME.fullmatch(stored)
-    if name is None:
+    if name is None or stored.startswith(TRAINING_PREFIX):
         return None
     stem = _canonical_stem(name["stem"], dialect, branch_norms)
     if stem is None:

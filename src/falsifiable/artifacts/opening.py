@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from falsifiable.artifacts.adapters import is_adapter_folder, read_adapter
+from falsifiable.artifacts.apr_reader import read_apr, verify_whole_file
 from falsifiable.artifacts.contents import Contents, KnownContent
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile
-from falsifiable.artifacts.gguf_reader import MAGIC, read_gguf
+from falsifiable.artifacts.files import Source
+from falsifiable.artifacts.folders import folder_of, open_source
+from falsifiable.artifacts.gguf_reader import read_gguf
+from falsifiable.artifacts.gguf_splits import is_split, read_split
 from falsifiable.artifacts.huggingface import INDEX, read_huggingface
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.model import Model
-from falsifiable.artifacts.safetensors_reader import read_safetensors
+from falsifiable.artifacts.pytorch_reader import is_pytorch, read_pytorch
+from falsifiable.artifacts.remote_path import place_of
+from falsifiable.artifacts.safetensors_reader import is_safetensors, read_safetensors
 
-_GGUF_SPLIT = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf")
+_MAGIC_BYTES = 4
 
 
 def open_model(path: str | Path, *, known: KnownContent | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
-    """Open a model: a Hugging Face folder, a ``.safetensors`` file or a ``.gguf`` file, told by content, not by name.
+    """Open a model, told by content, not by name.
+
+    It may be a Hugging Face folder, the folder of a PEFT or MLX adapter, a safetensors, GGUF (any part of a split one)
+    or APR file, or a PyTorch checkpoint; here, or at a URL.
 
     Only headers are read; tensor data waits for :meth:`Model.tensor`, ``digest`` or ``fingerprints``. ``known`` is what
     is already known of these very files and need not be read again. Raises :class:`ArtifactError`.
     """
-    path = Path(path)
+    path = place_of(path)
     try:
         contents = _read(path, limits)
     except OSError as fault:
@@ -34,36 +43,32 @@ def open_model(path: str | Path, *, known: KnownContent | None = None, limits: L
 
 def _read(path: Path, limits: Limits) -> Contents:
     if path.is_dir():
-        return read_huggingface(path, limits)
+        return read_adapter(path, limits) if is_adapter_folder(path) else read_huggingface(path, limits)
     if path.name == INDEX:
         raise ArtifactError(path, "is the index of a model in shards", hint=f"Give the folder: {path.parent}")
     return _read_file(path, limits)
 
 
 def _read_file(path: Path, limits: Limits) -> Contents:
-    source = SourceFile(path)
-    start = source.read(0, min(len(MAGIC), source.size))
-    if start == MAGIC or path.suffix == ".gguf":
-        header = read_gguf(source, limits)
-        _refuse_part(path, header.metadata.get("split.count"))
-        return Contents(path, "gguf", (source,), header.metadata, header.tensors)
+    source = open_source(path)
+    start = source.read(0, min(_MAGIC_BYTES, source.size))
+    if start == b"GGUF" or path.suffix == ".gguf":
+        return _read_gguf(path, source, limits)
+    if start.startswith(b"APR") or path.suffix == ".apr":
+        apr = read_apr(source, limits)
+        checksums = (partial(verify_whole_file, source, apr, limits),)
+        return Contents(path, "apr", (source,), apr.metadata, apr.tensors, checksums=checksums)
+    if is_pytorch(source) and not is_safetensors(source):
+        saved = read_pytorch(source, limits)
+        return Contents(path, "pytorch", (source,), saved.metadata, saved.tensors, checksums=saved.checksums)
     weights = read_safetensors(source, limits)
     metadata = {f"__metadata__.{key}": value for key, value in weights.metadata.items()}
     return Contents(path, "safetensors", (source,), metadata, weights.tensors)
 
 
-def _refuse_part(path: Path, split_count: object) -> None:
-    """One part of a model split over several GGUF files holds some of its tensors, and must not pass for all."""
-    if not isinstance(split_count, int) or split_count <= 1:
-        return
-    named = _GGUF_SPLIT.fullmatch(path.name)
-    stem = named["stem"] if named else path.stem
-    parts = [f"{stem}-{part:05d}-of-{split_count:05d}.gguf" for part in range(1, min(split_count, 1000) + 1)]
-    absent = [part for part in parts if not (path.parent / part).exists()]
-    missing = f" ({len(absent)} of them are not in this folder, {absent[0]} is the first)" if absent else ""
-    raise ArtifactError(
-        path,
-        f"one of {split_count} parts of a model{missing}",
-        expected="a model in one file",
-        hint="Join the parts: llama-gguf-split --merge FIRST_PART JOINED.gguf",
-    )
+def _read_gguf(path: Path, source: Source, limits: Limits) -> Contents:
+    header = read_gguf(source, limits)
+    if not is_split(header):
+        return Contents(path, "gguf", (source,), header.metadata, header.tensors)
+    parts = read_split(source, header, folder_of(path.parent).open, limits)
+    return Contents(path, "gguf", parts.sources, parts.metadata, parts.tensors)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from falsifiable.artifacts.dtypes import SAFETENSORS_TYPES
 from falsifiable.artifacts.errors import ArtifactError, Fault
-from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.files import Source
 from falsifiable.artifacts.json_reader import read_json
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.magic import describe_start
@@ -34,7 +34,18 @@ class SafetensorsHeader:
     tensors: Mapping[str, TensorInfo]
 
 
-def read_safetensors(source: SourceFile, limits: Limits = DEFAULT_LIMITS) -> SafetensorsHeader:
+def is_safetensors(source: Source) -> bool:
+    """Whether a file begins with a length that fits into it, and a JSON object.
+
+    Asked before other formats are: the length may read like the first bytes of a pickle.
+    """
+    if source.size <= _LENGTH_BYTES:
+        return False
+    length, first = struct.unpack("<Qc", source.read(0, _LENGTH_BYTES + 1))
+    return bool(first == b"{" and length <= source.size - _LENGTH_BYTES)
+
+
+def read_safetensors(source: Source, limits: Limits = DEFAULT_LIMITS) -> SafetensorsHeader:
     """The header of an open file; tensor data is not read. Raises ArtifactError."""
     length = _header_length(source, limits)
     content = source.read(_LENGTH_BYTES, length)
@@ -52,7 +63,7 @@ def read_safetensors(source: SourceFile, limits: Limits = DEFAULT_LIMITS) -> Saf
     return SafetensorsHeader(metadata, {tensor.name: tensor for tensor in tensors})
 
 
-def _header_length(source: SourceFile, limits: Limits) -> int:
+def _header_length(source: Source, limits: Limits) -> int:
     if source.size < _LENGTH_BYTES:
         raise ArtifactError(
             source.path,
@@ -87,7 +98,7 @@ def _header_length(source: SourceFile, limits: Limits) -> int:
     return int(length)
 
 
-def _metadata(source: SourceFile, metadata: object) -> Mapping[str, str]:
+def _metadata(source: Source, metadata: object) -> Mapping[str, str]:
     if not isinstance(metadata, dict):
         raise _unsound(source, "__metadata__ is not an object", expected="a mapping of text to text")
     for key, value in metadata.items():
@@ -96,7 +107,7 @@ def _metadata(source: SourceFile, metadata: object) -> Mapping[str, str]:
     return metadata
 
 
-def _check_names(source: SourceFile, names: list[str], limits: Limits) -> None:
+def _check_names(source: Source, names: list[str], limits: Limits) -> None:
     normal_forms: dict[str, str] = {}
     for name in names:
         fault = tensor_name_fault(name, limits.tensor_name_bytes)
@@ -107,7 +118,7 @@ def _check_names(source: SourceFile, names: list[str], limits: Limits) -> None:
             raise _unsound(source, f"two tensor names that look the same: {twin!a} and {name!a}")
 
 
-def _tensor(source: SourceFile, name: str, entry: object, data_start: int, limits: Limits) -> TensorInfo:
+def _tensor(source: Source, name: str, entry: object, data_start: int, limits: Limits) -> TensorInfo:
     if not isinstance(entry, dict) or set(entry) != _ENTRY_FIELDS:
         found = f"fields {', '.join(sorted(entry))}" if isinstance(entry, dict) else f"{entry!r:.80}"
         raise _unsound(source, f"tensor {name!r} has {found}", expected="dtype, shape and data_offsets")
@@ -145,7 +156,7 @@ def _naturals(value: object) -> bool:
     return isinstance(value, list) and all(type(one) is int and one >= 0 for one in value)
 
 
-def _check_coverage(source: SourceFile, tensors: list[TensorInfo], data_start: int) -> None:
+def _check_coverage(source: Source, tensors: list[TensorInfo], data_start: int) -> None:
     """Tensors in order of their data must follow one another without overlap or hole up to the end of the file."""
     end, previous = data_start, None
     for tensor in tensors:
@@ -181,7 +192,7 @@ def _check_coverage(source: SourceFile, tensors: list[TensorInfo], data_start: i
 
 
 def _unsound(
-    source: SourceFile,
+    source: Source,
     message: str,
     *,
     offset: int | None = None,

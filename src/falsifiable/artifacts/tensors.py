@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from falsifiable.artifacts.dtypes import ELEMENT_TYPES, UndecodableError, decode
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.files import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Tensor:
         return self._read()
 
 
-def read_values(info: TensorInfo, source: SourceFile) -> NDArray[Any]:
+def read_values(info: TensorInfo, source: Source) -> NDArray[Any]:
     """The values of a tensor in the order of the file, through the memory map of ``source``; zeros if not stored."""
     import numpy
 
@@ -88,6 +88,25 @@ def read_values(info: TensorInfo, source: SourceFile) -> NDArray[Any]:
         return values.reshape(info.shape)
     step = values.itemsize
     return numpy.lib.stride_tricks.as_strided(values, info.shape, [one * step for one in info.strides], writeable=False)
+
+
+def verify_booleans(info: TensorInfo, source: Source, block_bytes: int) -> None:
+    """Read the bytes of a ``BOOL`` tensor. Raises ArtifactError (unsound) where one is neither 0 nor 1.
+
+    Such a value is true to one program and two to another.
+    """
+    offset = info.offset
+    for block in source.blocks(info.offset, info.nbytes, block_bytes):
+        if block.translate(None, b"\0\1"):
+            place, byte = next((place, byte) for place, byte in enumerate(block) if byte > 1)
+            raise ArtifactError(
+                info.file,
+                f"tensor {info.name!r} has a boolean of value {byte} at index {offset + place - info.offset}",
+                offset=offset + place,
+                expected="0 or 1",
+                kind="unsound",
+            )
+        offset += len(block)
 
 
 def permuted(rows: NDArray[Any], heads: int) -> NDArray[Any]:

@@ -12,7 +12,8 @@ TEMPORARY_SUFFIX = ".tmp"
 def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``: a temporary file beside it, synced, renamed, and the folder synced.
 
-    The permissions of an existing file are kept, and a symbolic link is written through. Raises OSError.
+    The permissions of an existing file are kept, and a symbolic link is written through. Raises OSError that names
+    ``path``; what was there is then as it was.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -25,6 +26,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
+    except OSError as error:  # a full disk names no file, and whoever reads of the temporary one does not know it
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(target.parent)
