@@ -288,11 +288,14 @@ def _broken_further_in(opened: Mapping[str, Opened], judgements: Sequence[Judgem
     """
     said: dict[str, str] = {}
     for found in (one.verdict.found for one in judgements if one.cause == "unsound"):
-        named = [
-            one
-            for one in opened.values()
-            if one.path and not one.cause and found.startswith((one.path, str(one.message.get("path"))))
-        ]
-        if named:
-            said.setdefault(max(named, key=lambda one: len(one.path)).role, found)
+        named = [one for one in opened.values() if _is_about(found, one)]
+        innermost = max(named, key=lambda one: len(one.path), default=None)
+        if innermost is not None and not innermost.cause:
+            said.setdefault(innermost.role, found)
     return said
+
+
+def _is_about(found: str, one: Opened) -> bool:
+    """Whether a message begins with the file bound to a role, or with one in the folder bound to it."""
+    paths = [path for path in (one.path, str(one.message.get("path", ""))) if path]
+    return found.startswith(tuple(f"{path}{end}" for path in paths for end in (":", "/")))
