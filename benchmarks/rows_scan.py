@@ -53,7 +53,7 @@ def falsifiable_scan_with_sha256(path: str, tiny: str) -> Callable[[], str]:
 
     def work(one: str) -> str:
         model = open_model(one)
-        _ = model.fingerprints
+        model.scan()
         return model.digest
 
     return prepared(work, path, tiny)

@@ -44,7 +44,8 @@ _MOST_THREADS = 8
 _CHUNK_BYTES = 2**19
 _SHARED_CHUNK_BYTES = 2**21
 _ALIGNMENT_BYTES = 64  # a cache line, and the widest vector
-_CHUNKS_IN_FLIGHT = 4
+_CHUNKS_AHEAD = 2
+_CHUNKS_IN_FLIGHT = 2
 _AHEAD_BYTES = 2**24  # read ahead of use: the depth that keeps a disk busy
 _WORTH_A_THREAD_BYTES = 2**22
 
@@ -240,42 +241,53 @@ class _Buffers:
 
 
 def _read(stream: _Stream, buffers: _Buffers, *, shared: bool) -> None:
-    """Read, hash and count a stream; with ``shared``, a second thread does what can be done beside the first hash."""
+    """Read, hash and count a stream; with ``shared``, a second thread does all that is not the first hash."""
     if shared:
         with ThreadPoolExecutor(1) as second:
-            _read_chunks(stream, buffers, second)
+            _read_with(second, stream, buffers)
     else:
-        _read_chunks(stream, buffers, None)
+        _read_alone(stream, buffers)
     stream.source.verify_unchanged()
     if stream.sha256 is not None:
         stream.source.remember_sha256(stream.sha256.hexdigest())
 
 
-def _read_chunks(stream: _Stream, buffers: _Buffers, second: ThreadPoolExecutor | None) -> None:
-    in_flight: deque[tuple[Future[None], Bytes]] = deque()
-    ahead = _Ahead(stream)
+def _read_alone(stream: _Stream, buffers: _Buffers) -> None:
+    ahead, buffer = _Ahead(stream), buffers.take()
     for chunk in _chunks(stream.spans, buffers.nbytes):
-        ahead.advance(sum(nbytes for _, _, nbytes in chunk))
-        buffer = buffers.take()
-        filled = list(_fill(buffer, chunk, stream.source))
-        first, rest = _work(stream, filled)
-        if second is None:
-            first()
-            rest()
-            buffers.give_back(buffer)
-            continue
+        for work in _work(stream, _filled(buffer, chunk, stream.source, ahead)):
+            work()
+    buffers.give_back(buffer)
+
+
+def _read_with(second: ThreadPoolExecutor, stream: _Stream, buffers: _Buffers) -> None:
+    """The second thread fills some chunks ahead, so that the first hash, the longest work, never waits for a read."""
+    ahead = _Ahead(stream)
+    filling: deque[tuple[Future[Filled], Bytes]] = deque()
+    in_flight: deque[tuple[Future[None], Bytes]] = deque()
+
+    def hash_next() -> None:
+        future, buffer = filling.popleft()
+        first, rest = _work(stream, future.result())
         in_flight.append((second.submit(rest), buffer))
         first()
-        if len(in_flight) >= _CHUNKS_IN_FLIGHT:
-            _finish(in_flight, buffers)
+        if len(in_flight) > _CHUNKS_IN_FLIGHT:
+            finish_next()
+
+    def finish_next() -> None:
+        future, buffer = in_flight.popleft()
+        future.result()
+        buffers.give_back(buffer)
+
+    for chunk in _chunks(stream.spans, buffers.nbytes):
+        buffer = buffers.take()
+        filling.append((second.submit(_filled, buffer, chunk, stream.source, ahead), buffer))
+        if len(filling) > _CHUNKS_AHEAD:
+            hash_next()
+    while filling:
+        hash_next()
     while in_flight:
-        _finish(in_flight, buffers)
-
-
-def _finish(in_flight: deque[tuple[Future[None], Bytes]], buffers: _Buffers) -> None:
-    future, buffer = in_flight.popleft()
-    future.result()
-    buffers.give_back(buffer)
+        finish_next()
 
 
 class _Ahead:
@@ -298,6 +310,9 @@ class _Ahead:
 
 Piece = tuple["_Span", int, int]
 """A part of a span: where it begins in the file, and its bytes."""
+
+Filled = list[tuple["_Span", "Bytes"]]
+"""The pieces of a chunk, each with its bytes."""
 
 
 def _chunks(spans: Iterable[_Span], nbytes: int) -> Iterator[list[Piece]]:
@@ -332,17 +347,19 @@ def _aligned(nbytes: int) -> int:
     return -(-nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
 
 
-def _fill(buffer: Bytes, chunk: Iterable[Piece], source: Source) -> Iterator[tuple[_Span, Bytes]]:
-    """Read pieces into a buffer, each where numbers of its type may lie."""
-    start = 0
+def _filled(buffer: Bytes, chunk: Sequence[Piece], source: Source, ahead: _Ahead) -> Filled:
+    """Pieces read into a buffer, each where numbers of its type may lie."""
+    ahead.advance(sum(nbytes for _, _, nbytes in chunk))
+    start, filled = 0, []
     for span, offset, nbytes in chunk:
         part = buffer[start : start + nbytes]
         source.read_into(part.data, offset)
-        yield span, part
+        filled.append((span, part))
         start += _aligned(nbytes)
+    return filled
 
 
-def _work(stream: _Stream, filled: Sequence[tuple[_Span, Bytes]]) -> tuple[Work, Work]:
+def _work(stream: _Stream, filled: Filled) -> tuple[Work, Work]:
     """What is to be done with a chunk, in two parts of which neither waits for the other."""
 
     def hash_file() -> None:
