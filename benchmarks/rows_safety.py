@@ -22,7 +22,7 @@ _OURS = "rows_safety:falsifiable_safety"
 
 def falsifiable_safety(path: str, tiny: str) -> Callable[[], str]:
     """What ``contract inspect`` says about safety."""
-    from falsifiable.artifacts.safety import inspect_safety
+    from falsifiable.artifacts.safety.inspection import inspect_safety
 
     answers = {"dangerous": "found", "suspicious": "suspected", "safe": "nothing found"}
 
@@ -94,7 +94,7 @@ def _timed(peer: str, *, legacy: bool) -> Row:
         return replace(line, note=f"what {peer} finds in such files, and what it overlooks, is in the table below")
 
     name = f"safety-{peer}-{'legacy' if legacy else 'zip'}"
-    return Row(name, run, needs=(peer, "torch", "falsifiable.artifacts.safety"), most_rounds=3)
+    return Row(name, run, needs=(peer, "torch", "falsifiable.artifacts.safety.inspection"), most_rounds=3)
 
 
 def verdicts(setting: Setting) -> Table:
@@ -152,5 +152,5 @@ def _told(case: Case, answer: str) -> str:
 
 ROWS = (
     *(_timed(peer, legacy=legacy) for peer in PEERS for legacy in (False, True)),
-    Row("safety-verdicts", verdicts, needs=(*PEERS, "torch", "falsifiable.artifacts.safety")),
+    Row("safety-verdicts", verdicts, needs=(*PEERS, "torch", "falsifiable.artifacts.safety.inspection")),
 )

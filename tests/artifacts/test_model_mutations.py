@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from falsifiable.artifacts import ArtifactError, KnownContent, Model, open_model
 from falsifiable.artifacts.dtypes import ELEMENT_TYPES, decode, encode
-from falsifiable.artifacts.fingerprints import fingerprint_of_values
+from falsifiable.artifacts.fingerprints.fingerprint import fingerprint_of_values
 
 gguf = pytest.importorskip("gguf")
 

@@ -68,7 +68,7 @@ def main() -> None:
     """Serve calls, one JSON line each, until there are no more."""
     import numpy  # noqa: F401 - in the memory of every call, as it would be
 
-    import falsifiable.artifacts.safety
+    import falsifiable.artifacts.safety.inspection
     import falsifiable.cli.inspect
     import falsifiable.cli.validate
     import falsifiable.report.artifact  # noqa: F401

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifacts.test_apr import BROKEN
+from tests.artifacts.formats.test_apr import BROKEN
 from tests.bad_inputs.confined import Done
 
 CASES = (

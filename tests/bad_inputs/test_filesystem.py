@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from falsifiable.artifacts import open_model
-from tests.artifacts.test_safetensors import ONE, safetensors
+from tests.artifacts.formats.test_safetensors import ONE, safetensors
 from tests.bad_inputs.confined import Done
 
 NAMES = ("model.safetensors", "model.gguf", "tokenizer.json", "manifest.json", "run.yaml")

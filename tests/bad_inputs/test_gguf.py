@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifacts.test_gguf_hostile import ARRAY, BROKEN, STRING, UINT8, UINT32, array, entry, gguf, text, u32
+from tests.artifacts.formats.test_gguf_hostile import (
+    ARRAY,
+    BROKEN,
+    STRING,
+    UINT8,
+    UINT32,
+    array,
+    entry,
+    gguf,
+    text,
+    u32,
+)
 from tests.bad_inputs.confined import Done
 
 CASES: Mapping[int, tuple[str, ...]] = {

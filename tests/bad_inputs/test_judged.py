@@ -20,7 +20,7 @@ import yaml
 from falsifiable import open_model
 from falsifiable.samples import write_specimens
 from falsifiable.samples.apr_writer import write_apr
-from tests.artifacts.test_apr import native_metadata
+from tests.artifacts.formats.test_apr import native_metadata
 from tests.sabotage.sabotages import MATRIX, WEIGHTS, rewrite_export, rewrite_weights, seal
 
 Damage = Callable[[Path], object]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.artifacts.evil_pickles import WAYS, broken, by_reduce, in_tar, rezipped, saved, touching
-from tests.artifacts.test_pytorch import UNSOUND
-from tests.artifacts.test_zip import BROKEN as BROKEN_ARCHIVES
+from tests.artifacts.formats.test_pytorch import UNSOUND
+from tests.artifacts.formats.test_zip import BROKEN as BROKEN_ARCHIVES
+from tests.artifacts.safety.evil_pickles import WAYS, broken, by_reduce, in_tar, rezipped, saved, touching
 from tests.bad_inputs.confined import Done
 from tests.fuzz.make_seeds import zipped
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.artifacts.test_gguf_hostile import WHOLE as GGUF
-from tests.artifacts.test_safetensors import BROKEN, ONE, f32, safetensors
+from tests.artifacts.formats.test_gguf_hostile import WHOLE as GGUF
+from tests.artifacts.formats.test_safetensors import BROKEN, ONE, f32, safetensors
 from tests.bad_inputs.confined import Done
 
 CASES: Mapping[int, tuple[str, ...]] = {

@@ -10,7 +10,7 @@ import numpy
 import pytest
 from safetensors.numpy import save_file
 
-from tests.artifacts.test_huggingface import BROKEN, INDEX, SHARDS, sharded_folder  # noqa: F401 - a fixture
+from tests.artifacts.formats.test_huggingface import BROKEN, INDEX, SHARDS, sharded_folder  # noqa: F401 - a fixture
 from tests.bad_inputs.confined import Done
 
 CASES: Mapping[int, tuple[str, ...]] = {

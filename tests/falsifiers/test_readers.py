@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from falsifiable import ArtifactError, Model, NotApplicable, Verdict, open_model, open_tokenizer
 from falsifiable.artifacts.contents import Contents
-from falsifiable.artifacts.files import SourceFile
-from falsifiable.artifacts.pytorch_reader import read_pytorch
+from falsifiable.artifacts.formats.pytorch.reader import read_pytorch
+from falsifiable.artifacts.sources.files import SourceFile
 from falsifiable.samples.formats import write_gguf, write_safetensors
 from falsifiers.readers import readers_agree, tokenizer_readers_agree
 

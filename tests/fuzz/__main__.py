@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 SEEDS, REGRESSIONS = HERE / "seeds", HERE / "regressions"
 ROOMS = ("artifacts", "contracts", "evidence", "spec")
-COMPILED = ("falsifiable.artifacts.kernels",)
+COMPILED = ("falsifiable.artifacts.fingerprints.kernels",)
 """Modules that numba compiles: instrumented, they would be other code."""
 
 SECONDS_PER_INPUT = 5

@@ -115,8 +115,8 @@ def _adapter(path: Path) -> None:
 
 def _zip(path: Path) -> None:
     from falsifiable.artifacts import ArtifactError
-    from falsifiable.artifacts.files import SourceFile
-    from falsifiable.artifacts.zip_reader import read_member, read_zip, verify_member
+    from falsifiable.artifacts.formats.pytorch.zip_reader import read_member, read_zip, verify_member
+    from falsifiable.artifacts.sources.files import SourceFile
 
     source = SourceFile(path)
     members = read_zip(source)
@@ -134,8 +134,8 @@ def _zip(path: Path) -> None:
 
 def _pickle(path: Path) -> None:
     """Faults of a stream are values; what was named before them is kept."""
-    from falsifiable.artifacts.pickle_assessment import assess
-    from falsifiable.artifacts.pickle_machine import run_pickle
+    from falsifiable.artifacts.formats.pytorch.pickle_assessment import assess
+    from falsifiable.artifacts.formats.pytorch.pickle_machine import run_pickle
 
     content = path.read_bytes()
     run = run_pickle(content, path)
@@ -147,8 +147,8 @@ def _pickle(path: Path) -> None:
 
 def _pytorch(path: Path) -> None:
     from falsifiable.artifacts import ArtifactError
-    from falsifiable.artifacts.files import SourceFile
-    from falsifiable.artifacts.pytorch_reader import read_pytorch
+    from falsifiable.artifacts.formats.pytorch.reader import read_pytorch
+    from falsifiable.artifacts.sources.files import SourceFile
     from falsifiable.artifacts.tensors import read_values
 
     with suppress(ArtifactError):
@@ -168,7 +168,7 @@ def _pytorch(path: Path) -> None:
 
 def _safety(path: Path) -> None:
     """An inspection never raises, and never calls a file safe in silence that it did not look at."""
-    from falsifiable.artifacts.safety import inspect_safety
+    from falsifiable.artifacts.safety.inspection import inspect_safety
     from falsifiable.report.artifact import describe_safety
 
     report = inspect_safety(path)
@@ -235,7 +235,7 @@ def _corpus(path: Path) -> None:
 
 
 def _json(path: Path) -> None:
-    from falsifiable.artifacts.json_reader import read_json
+    from falsifiable.artifacts.sources.json_reader import read_json
 
     read_json(path.read_bytes(), path)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.artifacts.safety import Finding, SafetyReport
+from falsifiable.artifacts.safety.inspection import Finding, SafetyReport
 from falsifiable.report.artifact import describe, print_description
 from falsifiable.samples import specimen
 

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.config import CONFIG_FIELDS as CONFIG_FIELDS
     from falsifiable.artifacts.config import ModelConfig as ModelConfig
     from falsifiable.artifacts.contents import KnownContent as KnownContent
-    from falsifiable.artifacts.corpus import Corpus as Corpus
-    from falsifiable.artifacts.corpus import open_corpus as open_corpus
+    from falsifiable.artifacts.corpora.corpus import Corpus as Corpus
+    from falsifiable.artifacts.corpora.corpus import open_corpus as open_corpus
     from falsifiable.artifacts.errors import ArtifactError as ArtifactError
-    from falsifiable.artifacts.files import folder_digest as folder_digest
-    from falsifiable.artifacts.fingerprints import Fingerprint as Fingerprint
+    from falsifiable.artifacts.fingerprints.fingerprint import Fingerprint as Fingerprint
     from falsifiable.artifacts.kinds import detect_kind as detect_kind
     from falsifiable.artifacts.kinds import open_artifact as open_artifact
     from falsifiable.artifacts.limits import DEFAULT_LIMITS as DEFAULT_LIMITS
@@ -30,31 +29,32 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.opening import open_model as open_model
     from falsifiable.artifacts.origin import OriginRecord as OriginRecord
     from falsifiable.artifacts.origin import read_origin as read_origin
-    from falsifiable.artifacts.run import Run as Run
-    from falsifiable.artifacts.run import open_run as open_run
+    from falsifiable.artifacts.runs.run import Run as Run
+    from falsifiable.artifacts.runs.run import open_run as open_run
+    from falsifiable.artifacts.sources.files import folder_digest as folder_digest
     from falsifiable.artifacts.tensors import Tensor as Tensor
     from falsifiable.artifacts.tensors import TensorInfo as TensorInfo
-    from falsifiable.artifacts.tokenizer import Tokenizer as Tokenizer
-    from falsifiable.artifacts.tokenizer import open_tokenizer as open_tokenizer
+    from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer as Tokenizer
+    from falsifiable.artifacts.tokenizers.tokenizer import open_tokenizer as open_tokenizer
 
 _MODULES = {
     "architecture": ("GGUF_ARCHITECTURES", "Architecture"),
     "command": ("Command", "Completed"),
     "config": ("CONFIG_FIELDS", "ModelConfig"),
     "contents": ("KnownContent",),
-    "corpus": ("Corpus", "open_corpus"),
+    "corpora.corpus": ("Corpus", "open_corpus"),
     "errors": ("ArtifactError",),
-    "files": ("folder_digest",),
-    "fingerprints": ("Fingerprint",),
+    "sources.files": ("folder_digest",),
+    "fingerprints.fingerprint": ("Fingerprint",),
     "kinds": ("detect_kind", "open_artifact"),
     "limits": ("DEFAULT_LIMITS", "Limits"),
     "model": ("Model",),
     "naming": ("stored_name",),
     "opening": ("open_model",),
     "origin": ("OriginRecord", "read_origin"),
-    "run": ("Run", "open_run"),
+    "runs.run": ("Run", "open_run"),
     "tensors": ("Tensor", "TensorInfo"),
-    "tokenizer": ("Tokenizer", "open_tokenizer"),
+    "tokenizers.tokenizer": ("Tokenizer", "open_tokenizer"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -19,9 +19,9 @@ from types import MappingProxyType
 from typing import IO, ClassVar
 
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import SourceFile
 from falsifiable.artifacts.identity import mutant_digest
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
+from falsifiable.artifacts.sources.files import SourceFile
 
 OUTPUT = "{output}"
 """Stands in an argument for a fresh, empty folder that the program may write to."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from falsifiable.artifacts.files import Source
-from falsifiable.artifacts.fingerprints import Fingerprint
+from falsifiable.artifacts.fingerprints.fingerprint import Fingerprint
 from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.artifacts.naming import Dialect, canonical_names
+from falsifiable.artifacts.sources.files import Source
 from falsifiable.artifacts.tensors import TensorInfo
 
 Format = Literal["safetensors", "huggingface", "gguf", "apr", "pytorch", "peft", "mlx"]
@@ -50,7 +50,7 @@ class Contents:
         return {source.relative: self._known_digest(source) or source.sha256() for source in self.sources}
 
     def digest(self) -> str:
-        """The sha256 of the one file, or of the folder (see :func:`falsifiable.artifacts.files.folder_digest`)."""
+        """The sha256 of the one file, or of the folder (see ``folder_digest``)."""
         return digest_of_files(self.path, self.file_digests())
 
     def digest_if_known(self) -> str | None:

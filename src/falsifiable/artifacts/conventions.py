@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from falsifiable.artifacts.contents import Format
     from falsifiable.artifacts.tensors import Tensor, TensorInfo
-    from falsifiable.artifacts.tokenizer import Tokenizer
+    from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer
 
 Metadata = Mapping[str, object]
 
@@ -88,13 +88,13 @@ def _apr_architecture(metadata: Metadata) -> Architecture:
 
 
 def _tokenizer_in_apr(metadata: Metadata, path: Path) -> Tokenizer | None:
-    from falsifiable.artifacts.embedded_tokenizer import tokenizer_from_apr
+    from falsifiable.artifacts.tokenizers.embedded import tokenizer_from_apr
 
     return tokenizer_from_apr(metadata, path)
 
 
 def _with_tokenizer_in_apr(metadata: Metadata, tokenizer: Tokenizer | None) -> Metadata:
-    from falsifiable.artifacts.embedded_tokenizer import with_tokenizer_in_apr
+    from falsifiable.artifacts.tokenizers.embedded import with_tokenizer_in_apr
 
     return with_tokenizer_in_apr(metadata, tokenizer)
 
@@ -106,7 +106,7 @@ def _no_key(name: str, _: Metadata) -> str:
 def _updates_of_peft(
     metadata: Metadata, tensors: Mapping[str, TensorInfo], tensor: Callable[[str], Tensor]
 ) -> Mapping[str, Tensor]:
-    from falsifiable.artifacts.low_rank import updates_of_peft
+    from falsifiable.artifacts.formats.low_rank import updates_of_peft
 
     return updates_of_peft(metadata, tensors, tensor)
 
@@ -114,19 +114,19 @@ def _updates_of_peft(
 def _updates_of_mlx(
     metadata: Metadata, tensors: Mapping[str, TensorInfo], tensor: Callable[[str], Tensor]
 ) -> Mapping[str, Tensor]:
-    from falsifiable.artifacts.low_rank import updates_of_mlx
+    from falsifiable.artifacts.formats.low_rank import updates_of_mlx
 
     return updates_of_mlx(metadata, tensors, tensor)
 
 
 def _tokenizer_in_gguf(metadata: Metadata, path: Path) -> Tokenizer | None:
-    from falsifiable.artifacts.tokenizer import tokenizer_from_gguf
+    from falsifiable.artifacts.tokenizers.tokenizer import tokenizer_from_gguf
 
     return tokenizer_from_gguf(metadata, path)
 
 
 def _with_tokenizer_in_gguf(metadata: Metadata, tokenizer: Tokenizer | None) -> Metadata:
-    from falsifiable.artifacts.embedded_tokenizer import with_tokenizer_in_gguf
+    from falsifiable.artifacts.tokenizers.embedded import with_tokenizer_in_gguf
 
     return with_tokenizer_in_gguf(metadata, tokenizer)
 

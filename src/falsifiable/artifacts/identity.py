@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from falsifiable.artifacts.files import folder_digest
+from falsifiable.artifacts.sources.files import folder_digest
 
 _MARK = "mutant:"
 

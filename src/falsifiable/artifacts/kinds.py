@@ -10,10 +10,10 @@ from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.contracts.model import Kind
 
 if TYPE_CHECKING:
-    from falsifiable.artifacts.corpus import Corpus
+    from falsifiable.artifacts.corpora.corpus import Corpus
     from falsifiable.artifacts.model import Model
-    from falsifiable.artifacts.run import Run
-    from falsifiable.artifacts.tokenizer import Tokenizer
+    from falsifiable.artifacts.runs.run import Run
+    from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer
 
 RUN_RECORDS = ("run.yaml", "trainer_state.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -50,17 +50,17 @@ def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Mode
     Raises ArtifactError.
     """
     if kind == "run" and pattern is not None:
-        from falsifiable.artifacts.run import open_run
+        from falsifiable.artifacts.runs.run import open_run
 
         return open_run(path, pattern=pattern)
     return _doors()[kind](path)
 
 
 def _doors() -> Mapping[str, Callable[[Path], Model | Tokenizer | Run | Corpus]]:
-    from falsifiable.artifacts.corpus import open_corpus
+    from falsifiable.artifacts.corpora.corpus import open_corpus
     from falsifiable.artifacts.opening import open_model
-    from falsifiable.artifacts.run import open_run
-    from falsifiable.artifacts.tokenizer import open_tokenizer
+    from falsifiable.artifacts.runs.run import open_run
+    from falsifiable.artifacts.tokenizers.tokenizer import open_tokenizer
 
     def refuse_command(path: Path) -> Model:
         raise ArtifactError(path, "is bound to a command role", hint="Name the command in artifacts.yaml")

@@ -21,12 +21,12 @@ from falsifiable.artifacts.contents import Contents, Format, with_canonical_name
 from falsifiable.artifacts.conventions import Conventions, conventions_of
 from falsifiable.artifacts.dtypes import ELEMENT_TYPES
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import Source
-from falsifiable.artifacts.fingerprints import Fingerprint, fingerprint_of_values, fingerprint_of_zeros
+from falsifiable.artifacts.fingerprints.fingerprint import Fingerprint, fingerprint_of_values, fingerprint_of_zeros
+from falsifiable.artifacts.fingerprints.scan import Place, Scan, fingerprint_of_stored, place_of, scan_model_files
+from falsifiable.artifacts.formats.gguf.rotary_order import heads_to_reorder
 from falsifiable.artifacts.identity import mutant_digest
 from falsifiable.artifacts.limits import DEFAULT_LIMITS
-from falsifiable.artifacts.rotary_order import heads_to_reorder
-from falsifiable.artifacts.scan import Place, Scan, fingerprint_of_stored, place_of, scan_model_files
+from falsifiable.artifacts.sources.files import Source
 from falsifiable.artifacts.tensors import (
     NOT_IN_A_FILE,
     Tensor,
@@ -40,7 +40,7 @@ from falsifiable.artifacts.tensors import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from falsifiable.artifacts.tokenizer import Tokenizer
+    from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer
 
     Change = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -152,8 +152,8 @@ class Model:
             return self._tokenizer
         if self._conventions.embedded_tokenizer is not None:
             return self._conventions.embedded_tokenizer(self.metadata, self.path)
-        from falsifiable.artifacts.tokenizer import open_tokenizer
-        from falsifiable.artifacts.tokenizer_folder import holds_tokenizer
+        from falsifiable.artifacts.tokenizers.folder import holds_tokenizer
+        from falsifiable.artifacts.tokenizers.tokenizer import open_tokenizer
 
         names = {source.relative for source in self._contents.sources}
         return open_tokenizer(self.path) if holds_tokenizer(names) else None

@@ -6,20 +6,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from falsifiable.artifacts.adapters import is_adapter_folder, read_adapter
-from falsifiable.artifacts.apr_reader import read_apr, verify_whole_file
 from falsifiable.artifacts.contents import Contents, KnownContent
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import Source
-from falsifiable.artifacts.folders import folder_of, open_source
-from falsifiable.artifacts.gguf_reader import read_gguf
-from falsifiable.artifacts.gguf_splits import is_split, read_split
-from falsifiable.artifacts.huggingface import INDEX, read_huggingface
+from falsifiable.artifacts.formats.adapters import is_adapter_folder, read_adapter
+from falsifiable.artifacts.formats.apr import read_apr, verify_whole_file
+from falsifiable.artifacts.formats.gguf.reader import read_gguf
+from falsifiable.artifacts.formats.gguf.splits import is_split, read_split
+from falsifiable.artifacts.formats.huggingface import INDEX, read_huggingface
+from falsifiable.artifacts.formats.pytorch.reader import is_pytorch, read_pytorch
+from falsifiable.artifacts.formats.safetensors import is_safetensors, read_safetensors
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.model import Model
-from falsifiable.artifacts.pytorch_reader import is_pytorch, read_pytorch
-from falsifiable.artifacts.remote_path import place_of
-from falsifiable.artifacts.safetensors_reader import is_safetensors, read_safetensors
+from falsifiable.artifacts.sources.files import Source
+from falsifiable.artifacts.sources.folders import folder_of, open_source
+from falsifiable.artifacts.sources.remote_path import place_of
 
 _MAGIC_BYTES = 4
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import read_small_file
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
+from falsifiable.artifacts.sources.files import read_small_file
 
 ORIGIN_RECORD_FORMAT = 1
 

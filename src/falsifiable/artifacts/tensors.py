@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from falsifiable.artifacts.dtypes import ELEMENT_TYPES, UndecodableError, decode
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.files import Source
+from falsifiable.artifacts.sources.files import Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

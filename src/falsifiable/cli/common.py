@@ -39,7 +39,7 @@ class Place(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, or a usage error that names no secret of a URL."""
         from falsifiable.artifacts.errors import ArtifactError
-        from falsifiable.artifacts.remote_path import RemotePath, place_of
+        from falsifiable.artifacts.sources.remote_path import RemotePath, place_of
 
         try:
             place = place_of(value)

@@ -42,7 +42,7 @@ def command(path: Path, tensors: bool, form: str) -> None:
     format.
     """
     from falsifiable.artifacts import ArtifactError, detect_kind, open_artifact
-    from falsifiable.artifacts.safety import inspect_safety
+    from falsifiable.artifacts.safety.inspection import inspect_safety
     from falsifiable.report.artifact import describe, describe_safety
 
     safety = inspect_safety(path)

@@ -13,7 +13,7 @@ from falsifiable.falsifier import Artifact
 from falsifiable.report.text import clean, shortened
 
 if TYPE_CHECKING:
-    from falsifiable.artifacts.safety import SafetyReport
+    from falsifiable.artifacts.safety.inspection import SafetyReport
 
 MAX_SHOWN_CHARACTERS = 100
 MAX_SHOWN_VALUES = 8

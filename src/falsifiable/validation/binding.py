@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from falsifiable.artifacts import ArtifactError, Run, open_run
-from falsifiable.artifacts.remote_path import RemotePath, place_of
+from falsifiable.artifacts.sources.remote_path import RemotePath, place_of
 from falsifiable.contracts import Binding, Contract, Kind, Workspace
 
 

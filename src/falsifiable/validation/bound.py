@@ -20,9 +20,9 @@ from falsifiable.artifacts import (
     open_model,
 )
 from falsifiable.artifacts.identity import digest_of_files
-from falsifiable.artifacts.remote import Memory, remote_digest
-from falsifiable.artifacts.remote_path import RemotePath, place_of
-from falsifiable.artifacts.text_log import identity_of_pattern
+from falsifiable.artifacts.runs.text_log import identity_of_pattern
+from falsifiable.artifacts.sources.remote import Memory, remote_digest
+from falsifiable.artifacts.sources.remote_path import RemotePath, place_of
 from falsifiable.contracts.model import Kind
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from falsifiable.artifacts.files import SourceFile
+from falsifiable.artifacts.sources.files import SourceFile
 
 ROOMS: Mapping[str, str] = {
     "files": "digests of files whose size, modification time and inode are unchanged",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from falsifiable.artifacts.remote_path import place_of
+from falsifiable.artifacts.sources.remote_path import place_of
 from falsifiable.contracts import Contract, Workspace, claim_digest, claims_digest, load_workspace
 from falsifiable.falsifier import Verdict
 from falsifiable.validation import events

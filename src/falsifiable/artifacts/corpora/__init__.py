@@ -1,0 +1,1 @@
+"""Corpus manifests, and the shards that they name."""

@@ -1,0 +1,1 @@
+"""What tensors hold, from one pass over the bytes."""

@@ -1,0 +1,1 @@
+"""One reader per format of weights; each gives metadata and tensors, and reads no tensor data."""

@@ -1,0 +1,1 @@
+"""GGUF: the header, its arrays kept as bytes, split files, and the order of rows that llama.cpp wants."""

@@ -1,0 +1,79 @@
+"""Pickles read as data: a machine for the opcodes of protocols 0 to 5 that imports nothing and calls nothing.
+
+A pickle is a program. Where it names a function or class the machine puts an inert :class:`Reference` on its stack, and
+where it calls one an inert :class:`Called` that remembers the arguments; both are data, whatever they name. What was
+named and called before a stream breaks is kept, because an unpickler has run it by then.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from falsifiable.artifacts.errors import ArtifactError
+from falsifiable.artifacts.formats.pytorch.pickle_objects import (
+    COMPUTED,
+    EXTENSION,
+    Called,
+    OpaqueKey,
+    Persistent,
+    PickleRun,
+    Reference,
+)
+from falsifiable.artifacts.formats.pytorch.pickle_opcodes import HANDLERS
+from falsifiable.artifacts.formats.pytorch.pickle_stack import FaultError, Machine, StopError
+from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
+
+__all__ = ["COMPUTED", "EXTENSION", "Called", "OpaqueKey", "Persistent", "PickleRun", "Reference", "run_pickle"]
+
+
+def run_pickle(
+    content: bytes,
+    path: Path,
+    *,
+    start: int = 0,
+    base_offset: int = 0,
+    persistent: Persistent | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> PickleRun:
+    """Read one pickle from ``content[start:]``, whose first byte lies at ``base_offset + start`` of the file.
+
+    ``persistent`` may raise ArtifactError. Never raises: a malformed stream, or one beyond ``limits``, is a ``fault``
+    of kind ``unsound``, with the offset of the opcode.
+    """
+    machine = Machine(content, path, start, base_offset, persistent, limits)
+    value, fault = _run(machine)
+    end = base_offset + machine.position
+    return PickleRun(value, end, tuple(machine.references), tuple(machine.calls), machine.opcodes, fault)
+
+
+def _run(machine: Machine) -> tuple[object, ArtifactError | None]:
+    """The value, or None and why there is none."""
+    try:
+        _steps(machine)
+    except StopError:
+        return machine.stack[-1], None
+    except FaultError as fault:
+        return None, machine.error(str(fault))
+    except ArtifactError as fault:
+        return None, fault
+    except IndexError:
+        return None, machine.error("takes from an empty stack")
+    except (ValueError, struct.error) as fault:
+        return None, machine.error(f"holds a malformed value ({fault})"[:200])
+    raise AssertionError  # _steps ends by an exception only
+
+
+def _steps(machine: Machine) -> None:
+    content, handlers, budget = machine.content, HANDLERS, machine.limits.pickle_opcodes
+    size = len(content)
+    while machine.opcodes < budget:
+        position = machine.position
+        if position >= size:
+            machine.started = size
+            raise FaultError("ends before its STOP opcode: the file was cut")
+        machine.started = position
+        machine.position = position + 1
+        machine.opcodes += 1
+        handlers[content[position]](machine)
+    raise FaultError(f"has more than {budget} opcodes, the limit")

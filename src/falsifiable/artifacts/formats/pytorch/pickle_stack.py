@@ -1,0 +1,141 @@
+"""The state of the pickle machine: the bytes ahead, the stack, the memo, and what was named and called so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from falsifiable.artifacts.errors import ArtifactError
+from falsifiable.artifacts.formats.pytorch.pickle_objects import COMPUTED, Called, Persistent, Reference
+from falsifiable.artifacts.limits import Limits
+
+
+class FaultError(Exception):
+    """Why the stream cannot be read on."""
+
+
+class StopError(Exception):
+    """The opcode STOP."""
+
+
+class Machine:
+    """The stack, the memo and the position of one pickle."""
+
+    def __init__(
+        self,
+        content: bytes,
+        path: Path,
+        start: int,
+        base_offset: int,
+        persistent: Persistent | None,
+        limits: Limits,
+    ) -> None:
+        self.content = content
+        self.path = path
+        self.position = start
+        self.base_offset = base_offset
+        self.persistent = persistent
+        self.limits = limits
+        self.started = start  # where the opcode in hand begins
+        self.opcodes = 0
+        self.stack: list[Any] = []
+        self.outer: list[list[Any]] = []  # the stacks below each MARK
+        self.memo: dict[int, Any] = {}
+        self.references: list[Reference] = []
+        self.calls: list[Called] = []
+
+    def error(self, what: str) -> ArtifactError:
+        """The fault at the opcode in hand."""
+        return ArtifactError(
+            self.path,
+            f"the pickle {what}",
+            offset=self.base_offset + self.started,
+            expected="a complete pickle of protocol 0 to 5",
+            kind="unsound",
+        )
+
+    @property
+    def offset(self) -> int:
+        """Where the opcode in hand lies in the file."""
+        return self.base_offset + self.started
+
+    # Bytes of the stream
+
+    def take(self, count: int) -> bytes:
+        """The next ``count`` bytes."""
+        start = self.position
+        end = start + count
+        if end > len(self.content):
+            raise FaultError(f"needs {count} bytes more, {len(self.content) - start} are left: the file was cut")
+        self.position = end
+        return self.content[start:end]
+
+    def line(self) -> bytes:
+        """The bytes up to the next line feed, which is dropped."""
+        start = self.position
+        end = self.content.find(b"\n", start, start + self.limits.pickle_string_bytes)
+        if end < 0:
+            raise FaultError("has a text argument without an end")
+        self.position = end + 1
+        return self.content[start:end]
+
+    def counted(self, width: int) -> bytes:
+        """Bytes behind their length, a little-endian number of ``width`` bytes."""
+        length = int.from_bytes(self.take(width), "little")
+        if length > self.limits.pickle_string_bytes:
+            raise FaultError(f"has a string of {length} bytes (the limit is {self.limits.pickle_string_bytes})")
+        return self.take(length)
+
+    def digits(self) -> int:
+        """A number written as text."""
+        text = self.line()
+        if len(text) > self.limits.json_number_characters:
+            raise FaultError(f"has a number of {len(text)} digits")
+        return int(text.rstrip(b"L"))
+
+    # The stack
+
+    def push(self, value: object) -> None:
+        """Put a value on the stack that is current once ``value`` was computed."""
+        self.stack.append(value)
+
+    def above_mark(self) -> list[Any]:
+        """What was pushed since the last MARK, which is taken off with it."""
+        if not self.outer:
+            raise FaultError("closes a MARK that is not there")
+        found, self.stack = self.stack, self.outer.pop()
+        return found
+
+    def remember(self, index: int) -> None:
+        """Store the top of the stack in the memo."""
+        self.memo[index] = self.stack[-1]
+        if len(self.memo) > self.limits.pickle_memo_entries:
+            raise FaultError(f"has more than {self.limits.pickle_memo_entries} memo entries, the limit")
+
+    def recall(self, index: int) -> None:
+        """Push what the memo holds."""
+        if index not in self.memo:
+            raise FaultError(f"uses memo entry {index}, which it never wrote")
+        self.stack.append(self.memo[index])
+
+    # Names and calls
+
+    def refer(self, module: object, name: object) -> Reference:
+        """The inert reference to a name; a name that is no text was computed by what the stream calls."""
+        known = isinstance(module, str) and isinstance(name, str)
+        reference = Reference(str(module), str(name), self.offset) if known else Reference(COMPUTED, "", self.offset)
+        self.references.append(reference)
+        if len(self.references) > self.limits.pickle_names:
+            raise FaultError(f"names more than {self.limits.pickle_names} functions and classes, the limit")
+        if known and len(str(module)) + len(str(name)) > self.limits.pickle_name_characters:
+            raise FaultError("names a function or class of absurd length")
+        return reference
+
+    def call(self, target: object, arguments: object, opcode: str, named: object = None) -> Called:
+        """The inert record of a call."""
+        plain = arguments if isinstance(arguments, tuple) else (arguments,)
+        called = Called(target, plain, opcode, self.offset, named if isinstance(named, dict) else None)
+        self.calls.append(called)
+        if not isinstance(arguments, tuple):
+            raise FaultError(f"calls with arguments that are no tuple ({opcode})")
+        return called

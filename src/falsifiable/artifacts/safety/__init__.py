@@ -1,0 +1,1 @@
+"""What loading a file could do, told without loading it."""

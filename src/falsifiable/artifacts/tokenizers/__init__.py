@@ -1,0 +1,1 @@
+"""Tokenizers, in files of their own and embedded in weights."""
