@@ -182,9 +182,9 @@ def test_the_kernels_work_where_their_folder_cannot_be_written(tmp_path: Path) -
     """Neither beside the module nor in a home folder: they are then compiled for this process alone."""
     package = Path(sys.modules["falsifiable"].__file__ or "").parent
     shutil.copytree(package, tmp_path / "falsifiable", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "falsifiable/artifacts/__pycache__").write_text("a file where a folder would be")
+    (tmp_path / "falsifiable/artifacts/fingerprints/__pycache__").write_text("a file where a folder would be")
     program = (
-        "import numpy; from falsifiable.artifacts import kernels\n"
+        "import numpy; from falsifiable.artifacts.fingerprints import kernels\n"
         "assert kernels.bytes_by_value(numpy.zeros(9, numpy.uint8))[0] == 9\n"
         "print(kernels.__file__)"
     )

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from falsifiable.artifacts import ArtifactError, Model, open_model, scan, statistics
+from falsifiable.artifacts import ArtifactError, Model, open_model
+from falsifiable.artifacts.fingerprints import scan, statistics
 from falsifiable.artifacts.fingerprints.scan import fingerprint_of_stored, scan_model_files
 from falsifiable.artifacts.sources.files import SourceFile
 from falsifiable.artifacts.tensors import NOT_IN_A_FILE, TensorInfo

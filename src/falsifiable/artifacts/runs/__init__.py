@@ -1,0 +1,1 @@
+"""What a training run left behind: our own records, and the logs of other trainers."""
