@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from falsifiable.artifacts import ArtifactError
+from falsifiable.artifacts.formats.gguf import strings as gguf_strings
 from falsifiable.artifacts.formats.gguf.reader import GgufHeader, read_gguf
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.sources.files import SourceFile
