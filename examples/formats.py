@@ -88,7 +88,9 @@ def _apr_metadata(config: Mapping[str, Any], tokenizer: Mapping[str, Any]) -> di
     tokens = {row: token for token, row in tokenizer["model"]["vocab"].items()}
     tokens |= {one["id"]: one["content"] for one in tokenizer["added_tokens"]}
     merges = tokenizer["model"]["merges"]
+    biased = {"attention_bias": config["attention_bias"]} if "attention_bias" in config else {}
     return {
+        **biased,
         "model_type": config["model_type"],
         "architecture": config["model_type"],
         "hf_architecture": config["architectures"][0],
