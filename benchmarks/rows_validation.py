@@ -45,7 +45,9 @@ def command(path: str, tiny: str) -> Callable[[], int]:
     """``contract validate`` as a command; returns its exit code."""
     del tiny
     arguments = [sys.executable, "-m", "falsifiable", "validate", "--root", path]
-    environment = {**os.environ, "FALSIFIABLE_CACHE": str(_cache(path))}
+    # As installed: with compiled modules, whatever the environment says about writing them.
+    inherited = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    environment = {**inherited, "FALSIFIABLE_CACHE": str(_cache(path))}
 
     def work() -> int:
         done = subprocess.run(arguments, cwd=path, env=environment, capture_output=True, text=True, check=False)

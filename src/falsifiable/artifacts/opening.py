@@ -8,13 +8,6 @@ from pathlib import Path
 
 from falsifiable.artifacts.contents import Contents, KnownContent
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.formats.adapters import is_adapter_folder, read_adapter
-from falsifiable.artifacts.formats.apr import read_apr, verify_whole_file
-from falsifiable.artifacts.formats.gguf.reader import read_gguf
-from falsifiable.artifacts.formats.gguf.splits import is_split, read_split
-from falsifiable.artifacts.formats.huggingface import INDEX, read_huggingface
-from falsifiable.artifacts.formats.pytorch.reader import is_pytorch, read_pytorch
-from falsifiable.artifacts.formats.safetensors import is_safetensors, read_safetensors
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.model import Model
 from falsifiable.artifacts.sources.files import Source
@@ -22,6 +15,7 @@ from falsifiable.artifacts.sources.folders import folder_of, open_source
 from falsifiable.artifacts.sources.remote_path import place_of
 
 _MAGIC_BYTES = 4
+_INDEX = "model.safetensors.index.json"
 
 
 def open_model(path: str | Path, *, known: KnownContent | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
@@ -34,6 +28,8 @@ def open_model(path: str | Path, *, known: KnownContent | None = None, limits: L
     is already known of these very files and need not be read again. Raises :class:`ArtifactError`.
     """
     path = place_of(path)
+    if path.name == _INDEX:
+        raise ArtifactError(path, "is the index of a model in shards", hint=f"Give the folder: {path.parent}")
     try:
         contents = _read(path, limits)
     except OSError as fault:
@@ -41,34 +37,65 @@ def open_model(path: str | Path, *, known: KnownContent | None = None, limits: L
     return Model.of(contents if known is None else replace(contents, known=known))
 
 
+# A format's reader is imported when a file of that format is opened.
+
+
 def _read(path: Path, limits: Limits) -> Contents:
     if path.is_dir():
-        return read_adapter(path, limits) if is_adapter_folder(path) else read_huggingface(path, limits)
-    if path.name == INDEX:
-        raise ArtifactError(path, "is the index of a model in shards", hint=f"Give the folder: {path.parent}")
-    return _read_file(path, limits)
-
-
-def _read_file(path: Path, limits: Limits) -> Contents:
+        return _read_folder(path, limits)
     source = open_source(path)
     start = source.read(0, min(_MAGIC_BYTES, source.size))
     if start == b"GGUF" or path.suffix == ".gguf":
         return _read_gguf(path, source, limits)
     if start.startswith(b"APR") or path.suffix == ".apr":
-        apr = read_apr(source, limits)
-        checksums = (partial(verify_whole_file, source, apr, limits),)
-        return Contents(path, "apr", (source,), apr.metadata, apr.tensors, checksums=checksums)
-    if is_pytorch(source) and not is_safetensors(source):
-        saved = read_pytorch(source, limits)
-        return Contents(path, "pytorch", (source,), saved.metadata, saved.tensors, checksums=saved.checksums)
-    weights = read_safetensors(source, limits)
-    metadata = {f"__metadata__.{key}": value for key, value in weights.metadata.items()}
-    return Contents(path, "safetensors", (source,), metadata, weights.tensors)
+        return _read_apr(path, source, limits)
+    return _read_pytorch(path, source, limits) or _read_safetensors(path, source, limits)
+
+
+def _read_folder(path: Path, limits: Limits) -> Contents:
+    from falsifiable.artifacts.formats.adapters import is_adapter_folder, read_adapter
+    from falsifiable.artifacts.formats.huggingface import read_huggingface
+
+    return read_adapter(path, limits) if is_adapter_folder(path) else read_huggingface(path, limits)
 
 
 def _read_gguf(path: Path, source: Source, limits: Limits) -> Contents:
+    from falsifiable.artifacts.formats.gguf.reader import read_gguf
+    from falsifiable.artifacts.formats.gguf.splits import is_split, read_split
+
     header = read_gguf(source, limits)
     if not is_split(header):
         return Contents(path, "gguf", (source,), header.metadata, header.tensors)
     parts = read_split(source, header, folder_of(path.parent).open, limits)
     return Contents(path, "gguf", parts.sources, parts.metadata, parts.tensors)
+
+
+def _read_apr(path: Path, source: Source, limits: Limits) -> Contents:
+    from falsifiable.artifacts.formats.apr import read_apr, verify_whole_file
+
+    header = read_apr(source, limits)
+    checksums = (partial(verify_whole_file, source, header, limits),)
+    return Contents(path, "apr", (source,), header.metadata, header.tensors, checksums=checksums)
+
+
+def _read_pytorch(path: Path, source: Source, limits: Limits) -> Contents | None:
+    """None for what is no PyTorch checkpoint."""
+    from falsifiable.artifacts.formats.safetensors import is_safetensors
+
+    if is_safetensors(source):
+        return None
+    from falsifiable.artifacts.formats.pytorch.reader import is_pytorch, read_pytorch
+
+    if not is_pytorch(source):
+        return None
+    saved = read_pytorch(source, limits)
+    return Contents(path, "pytorch", (source,), saved.metadata, saved.tensors, checksums=saved.checksums)
+
+
+def _read_safetensors(path: Path, source: Source, limits: Limits) -> Contents:
+    """What is of no other format is judged as this one, which says what is found in its place."""
+    from falsifiable.artifacts.formats.safetensors import read_safetensors
+
+    weights = read_safetensors(source, limits)
+    metadata = {f"__metadata__.{key}": value for key, value in weights.metadata.items()}
+    return Contents(path, "safetensors", (source,), metadata, weights.tensors)

@@ -1,8 +1,8 @@
 """Compiled loops that count float values at the speed of memory, and the bytes of a block by value.
 
 The only module with numba at its top, and only ``statistics`` imports it, late: numba keeps what it compiled on disk
-for functions at the top of a module and for no others. It keeps it beside this file, or in the user's cache folder where
-that cannot be written; where neither can, each process compiles anew.
+for functions at the top of a module and for no others. It keeps it beside this file, or in the user's cache folder
+where that cannot be written; where neither can, each process compiles anew.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from falsifiable.artifacts.formats.low_rank import (
     why_not_low_rank_in_mlx,
     why_not_low_rank_in_peft,
 )
-from falsifiable.artifacts.formats.pytorch.reader import read_pytorch
 from falsifiable.artifacts.formats.safetensors import read_safetensors
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.sources.files import Source, read_whole
@@ -72,6 +71,8 @@ def _weights(
 ) -> tuple[Mapping[str, object], Mapping[str, TensorInfo], tuple[Callable[[], None], ...]]:
     """What the file of weights says, its tensors, and its checksums; old versions of PEFT saved a pickle."""
     if source.relative == _PEFT_PICKLE:
+        from falsifiable.artifacts.formats.pytorch.reader import read_pytorch
+
         saved = read_pytorch(source, limits)
         return {key: one for key, one in saved.metadata.items() if key.startswith("__")}, saved.tensors, saved.checksums
     header = read_safetensors(source, limits)

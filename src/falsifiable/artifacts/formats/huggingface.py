@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 
 from falsifiable.artifacts.contents import Contents
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.formats.pytorch.reader import read_pytorch
 from falsifiable.artifacts.formats.safetensors import read_safetensors
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.sources.files import Source, read_whole
@@ -158,6 +157,8 @@ def _shards_in(folder: Folder, layout: _Layout) -> list[str]:
 def _open_weights(folder: Folder, name: str, layout: _Layout, limits: Limits) -> _WeightFile:
     source = folder.open(name)
     if layout is _PYTORCH:
+        from falsifiable.artifacts.formats.pytorch.reader import read_pytorch
+
         saved = read_pytorch(source, limits)
         found = {key: value for key, value in saved.metadata.items() if key.startswith("__")}
         return _WeightFile(source, found, saved.tensors, saved.checksums)

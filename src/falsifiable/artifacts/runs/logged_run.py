@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Any
 
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.sources.files import Source, SourceFile, read_small_file
 from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.artifacts.limits import Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog
 from falsifiable.artifacts.runs.run import RECORD, RecordedMetric, Run
 from falsifiable.artifacts.runs.text_log import identity_of_pattern, read_text_log
 from falsifiable.artifacts.runs.trainer_state import TRAINER_STATE, read_trainer_state
+from falsifiable.artifacts.sources.files import Source, SourceFile, read_small_file
 
 _NO_QUANTITIES = frozenset({"step", "phase", "epoch"})
 

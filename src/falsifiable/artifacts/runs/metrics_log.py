@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from falsifiable.artifacts.errors import ArtifactError
+from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.sources.files import SourceFile
 from falsifiable.artifacts.sources.json_reader import read_json
-from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 
 Row = Mapping[str, Any]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from falsifiable.artifacts.sources.confinement import confined_path
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.sources.files import SourceFile, folder_digest, read_small_file
 from falsifiable.artifacts.identity import digest_of_files, is_mutant, mutant_digest
-from falsifiable.artifacts.sources.json_reader import read_json
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog, Row, read_metrics
+from falsifiable.artifacts.sources.confinement import confined_path
+from falsifiable.artifacts.sources.files import SourceFile, folder_digest, read_small_file
+from falsifiable.artifacts.sources.json_reader import read_json
 
 RECORD, METRICS, STEP_ZERO = "run.yaml", "metrics.jsonl", "step_zero.json"
 RUN_RECORD_FORMAT = 1

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.sources.files import SourceFile
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog, Row, check_step, fault_in_line, with_usual_names
+from falsifiable.artifacts.sources.files import SourceFile
 from falsifiable.contracts.log_pattern import PHASE, STEP, pattern_fault
 
 # Colours and cursor movements (ECMA-48 control sequences), titles of the terminal, and two-character escapes.

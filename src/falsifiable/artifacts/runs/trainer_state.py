@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from falsifiable.artifacts.errors import ArtifactError
-from falsifiable.artifacts.sources.json_reader import read_json
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog, Row, with_usual_names
+from falsifiable.artifacts.sources.json_reader import read_json
 
 TRAINER_STATE = "trainer_state.json"
 AFTER_TRAINING, SUMMARY = "after_training", "summary"
