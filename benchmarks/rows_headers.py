@@ -19,6 +19,8 @@ CHECKPOINT_BYTES = GB
 
 def falsifiable_open(path: str, tiny: str) -> Callable[[], int]:
     """Our reader, of any format; returns how many tensors there are."""
+    import numpy  # noqa: F401 - as all peers have; with it long lists of texts are found in blocks
+
     from falsifiable import open_model
 
     return prepared(lambda one: len(open_model(one).tensors), path, tiny)

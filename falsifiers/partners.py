@@ -285,7 +285,9 @@ def read_tokenizer(tokenizer: Tokenizer, file: Path) -> TokenizerReading:
 
     Raises:
         Refusal: the library refuses the file.
+        FileNotFoundError: the file is not on this machine.
     """
+    os.fspath(file)
     with _may_refuse("tokenizers", file):
         from tokenizers import Tokenizer as Library
 

@@ -21,6 +21,15 @@ def test_what_the_cache_holds_and_that_it_can_be_emptied(contract, tmp_path, mon
     assert Cache().get("verdicts", "aa") is None
 
 
+def test_what_could_not_be_removed_is_not_said_to_be(contract, tmp_path, monkeypatch):
+    monkeypatch.setenv("FALSIFIABLE_CACHE", str(tmp_path / "cache"))
+    Cache().put("verdicts", "aa", [1, 2])
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)  # a folder of somebody else; root may remove anything
+    done = contract("cache", "clear")
+    assert (done.code, done.out) == (2, f"{tmp_path / 'cache'}: 0 files removed\n")
+    assert "1 files could not be removed" in done.err
+
+
 def test_an_unknown_word_after_cache_is_wrong_usage(contract):
     done = contract("cache", "burn")
     assert done.code == 4

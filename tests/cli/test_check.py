@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy
 import pytest
 
+from falsifiable.samples.apr_writer import write_apr
+
 ACCEPTED = (
-    "Nothing was checked. PATH may be a .gguf file, a Hugging Face folder (config.json and safetensors) or a run "
-    "folder (run.yaml).\n"
+    "Nothing was checked. PATH may be a .gguf, .safetensors, .apr or PyTorch file, a Hugging Face folder (config.json "
+    "and weights), the URL of one, or a run folder (run.yaml).\n"
 )
 
 
@@ -48,6 +51,18 @@ def test_the_current_folder_can_be_checked(contract, checkpoint, monkeypatch):
     done = contract("check", ".")
     assert done.code == 0, done.err
     assert done.out.endswith("transformers: nothing found against ., all 8 claims held\n")
+
+
+def test_a_format_that_the_consumer_does_not_open_is_said(contract, here, checkpoint, gguf):
+    """A bare "nothing found against it" would read as if the file could be loaded as it is."""
+    write_apr(here / "model.apr", {"architecture": "qwen2"}, {"weight": numpy.ones((2, 2), numpy.float32)})
+    done = contract("check", "model.apr")
+    assert "note: transformers does not open the format of model.apr (apr)" in done.err
+    assert done.out.splitlines()[-1].startswith("transformers, once converted: ")
+    done = contract("check", checkpoint, "--for", "llama.cpp")
+    assert "note: llama.cpp does not open" in done.err
+    assert done.out.splitlines()[-1].startswith("llama.cpp, once converted: ")
+    assert contract("check", gguf, "--for", "transformers").err == ""
 
 
 def test_who_must_load_it_can_be_named(contract, gguf):

@@ -211,6 +211,22 @@ def test_what_lies_elsewhere_is_not_recorded(shop: Shop, served_run: Served) -> 
     assert served_run.asked == []
 
 
+def test_a_remote_tokenizer_is_not_refuted_for_where_it_lies(shop: Shop, served_run: Served) -> None:
+    """The library reads files of this machine; that it finds none is no difference between two readers."""
+    contract = shop.root / "contracts/shop.yaml"
+    contract.write_text(
+        f"{contract.read_text()}  - {{id: FALSIFY-SHOP-004, claim: Its tokens are those of the library, "
+        "check: vocabulary.readers-agree, on: {tokenizer: tokenizer}}\n"
+    )
+    bound = f"tokenizer={served_run.url}/run/finetuned/tokenizer.json?key=hunter2"
+    done = shop.contract("validate", "--format", "json", "--artifact", bound)
+    found = outcomes(done.stdout, "shop")
+    assert found["FALSIFY-SHOP-001"]["outcome"] == "held"
+    assert found["FALSIFY-SHOP-004"]["outcome"] == "inconclusive"
+    assert "tokenizer.json: lies elsewhere" in found["FALSIFY-SHOP-004"]["found"]
+    assert "hunter2" not in done.stdout + done.stderr
+
+
 def test_a_remote_file_that_breaks_its_format_is_falsified(shelf: Shop, served: Served) -> None:
     hundred_gigabytes_in_shards(served.folder)
     whole = served.folder / "model-00002-of-00019.safetensors"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.validation.cache import Cache, cache_folder, key_of
+from falsifiable.validation.cache import Cache, cache_folder, file_identity, key_of
 
 
 @pytest.fixture
@@ -29,6 +29,16 @@ def test_a_broken_entry_counts_as_none(cache):
     cache.put("verdicts", "ab", [1])
     cache.path("verdicts", "ab").write_text("[1, 2")
     assert cache.get("verdicts", "ab") is None
+
+
+@pytest.mark.parametrize("kept", ["", "null", "3", '"abc"', '["ab"]', '{"sha256": "ab"}', "[" * 100_000])
+def test_a_digest_that_is_none_counts_as_none(cache, tmp_path, kept):
+    file = tmp_path / "weights"
+    file.write_bytes(b"one")
+    whole = cache.file_digest(file)
+    cache.path("files", file_identity(file)).write_text(kept)
+    assert Cache(cache.folder).known_file_digest(file_identity(file)) is None
+    assert Cache(cache.folder).file_digest(file) == whole
 
 
 def test_a_folder_that_cannot_be_written_to_makes_a_cache_that_forgets(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy
@@ -75,6 +76,43 @@ def test_a_copy_under_another_name_is_read_but_its_verdicts_are_known(shop):
     shop.edit("artifacts.yaml", "run/finetuned/tokenizer.json", "run/moved/tokenizer.json")
     (result,) = validate(shop.root)
     assert [one.known for one in result.judgements] == [True, True, True]
+
+
+@pytest.mark.parametrize("room", ["fingerprints", "verdicts", "checks"])
+@pytest.mark.parametrize(
+    "kept",
+    ["[", "[]", "3", '{"a": 3}', '{"reports": 3}', '{"reports": []}', '{"reports": [{"verdict": {}, "cause": ""}]}'],
+)
+def test_an_entry_that_another_version_wrote_is_as_good_as_none(shop, room, kept):
+    judged = verdicts(shop)
+    if room == "fingerprints":
+        shutil.rmtree(Cache().folder / "verdicts")
+    for entry in (Cache().folder / room).rglob("*.json"):
+        entry.write_text(kept)
+    assert verdicts(shop) == judged
+    assert not [entry for entry in (Cache().folder / room).rglob("*.json") if entry.read_text() == kept]
+
+
+def test_a_file_that_is_a_link_keeps_its_own_name(shop):
+    """The files of a Hugging Face cache are links to blobs whose names say nothing of what they are."""
+    folder, blobs = shop.root / "hub/snapshots/abc", shop.root / "hub/blobs"
+    folder.mkdir(parents=True)
+    blobs.mkdir()
+    for number, file in enumerate(sorted((shop.root / "run/finetuned").iterdir())):
+        shutil.copy(file, blobs / str(number))
+        (folder / file.name).symlink_to(Path("../../blobs", str(number)))
+    shop.edit("artifacts.yaml", "run/finetuned", "hub/snapshots/abc")
+    contract = shop.root / "contracts/shop.yaml"
+    contract.write_text(
+        f"{contract.read_text()}  - {{id: FALSIFY-SHOP-004, claim: Its tokens are those of the library, "
+        "check: vocabulary.readers-agree, on: {tokenizer: tokenizer}}\n"
+    )
+    (result,) = validate(shop.root)
+    assert [one.verdict.outcome for one in result.judgements] == ["held"] * 4
+    assert result.judgements[3].artifacts[0].path == "hub/snapshots/abc/tokenizer.json"
+    (other,) = validate(shop.root, artifacts={"trained": folder / "model.safetensors"})
+    assert other.judgements[1].verdict.outcome == "held"
+    assert other.judgements[1].artifacts[0].path == "hub/snapshots/abc/model.safetensors"
 
 
 def test_a_model_that_breaks_while_it_is_read_leaves_nothing_in_the_cache(shop):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from falsifiable.falsifier import SEMANTICS
 from falsifiable.validation.source_digest import parse_distribution, source_digest
 
 CHECK = '''
@@ -84,7 +85,7 @@ def test_everything_the_verdict_rests_on_counts(digest, other):
 
 def test_raising_the_semantics_number_changes_every_digest(digest, monkeypatch):
     before = digest()
-    monkeypatch.setattr("falsifiable.validation.source_digest.SEMANTICS", 2)
+    monkeypatch.setattr("falsifiable.validation.source_digest.SEMANTICS", SEMANTICS + 1)
     assert digest() != before
 
 

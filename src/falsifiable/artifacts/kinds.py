@@ -41,7 +41,10 @@ def detect_kind(path: Path) -> Kind:
 
 
 def _holds(folder: Path, names: Iterable[str]) -> bool:
-    return folder.is_dir() and any((folder / name).is_file() for name in names)
+    try:
+        return folder.is_dir() and any((folder / name).is_file() for name in names)
+    except OSError:  # a name too long, a folder that may not be searched: said when it is opened
+        return False
 
 
 def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Model | Tokenizer | Run | Corpus:

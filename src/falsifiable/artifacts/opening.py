@@ -10,7 +10,7 @@ from falsifiable.artifacts.contents import Contents, KnownContent
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.model import Model
-from falsifiable.artifacts.sources.files import Source
+from falsifiable.artifacts.sources.files import Source, door
 from falsifiable.artifacts.sources.folders import folder_of, open_source
 from falsifiable.artifacts.sources.remote_path import place_of
 
@@ -18,6 +18,7 @@ _MAGIC_BYTES = 4
 _INDEX = "model.safetensors.index.json"
 
 
+@door
 def open_model(path: str | Path, *, known: KnownContent | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Open a model, told by content, not by name.
 
@@ -30,10 +31,7 @@ def open_model(path: str | Path, *, known: KnownContent | None = None, limits: L
     path = place_of(path)
     if path.name == _INDEX:
         raise ArtifactError(path, "is the index of a model in shards", hint=f"Give the folder: {path.parent}")
-    try:
-        contents = _read(path, limits)
-    except OSError as fault:
-        raise ArtifactError(path, f"cannot be read: {fault.strerror or fault}") from fault
+    contents = _read(path, limits)
     return Model.of(contents if known is None else replace(contents, known=known))
 
 

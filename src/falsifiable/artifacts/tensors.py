@@ -78,7 +78,7 @@ def read_values(info: TensorInfo, source: Source) -> NDArray[Any]:
     import numpy
 
     if info.offset == NOT_IN_A_FILE or not info.nbytes:
-        return numpy.zeros(info.shape, dtype=numpy.float32)
+        return _zeros(info)
     content = source.view(info.offset, info.nbytes)
     try:
         values = decode(content, ELEMENT_TYPES[info.dtype])
@@ -88,6 +88,17 @@ def read_values(info: TensorInfo, source: Source) -> NDArray[Any]:
         return values.reshape(info.shape)
     step = values.itemsize
     return numpy.lib.stride_tricks.as_strided(values, info.shape, [one * step for one in info.strides], writeable=False)
+
+
+def _zeros(info: TensorInfo) -> NDArray[Any]:
+    """A tensor without values may still be too long for an array in its other sizes."""
+    import numpy
+
+    try:
+        return numpy.zeros(info.shape, dtype=numpy.float32)
+    except (ValueError, OverflowError) as fault:
+        said = f"tensor {info.name!r} of shape {list(info.shape)!r:.80} fits into no array"
+        raise ArtifactError(info.file, said, kind="unsound") from fault
 
 
 def verify_booleans(info: TensorInfo, source: Source, block_bytes: int) -> None:

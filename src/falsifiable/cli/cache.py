@@ -7,7 +7,9 @@ from dataclasses import asdict
 
 import click
 
+from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, traceback_option
+from falsifiable.cli.exit_codes import ExitCode
 
 MEBIBYTE = 1 << 20
 
@@ -44,8 +46,13 @@ def info(form: str) -> None:
 @command.command()
 @traceback_option
 def clear() -> None:
-    """Remove everything the cache holds."""
+    """Remove everything the cache holds.
+
+    Exit codes: 0 it is empty, 2 something in it could not be removed.
+    """
     from falsifiable.validation.cache import Cache
 
     cache = Cache()
     click.echo(f"{cache.folder}: {cache.clear()} files removed")
+    if left := sum(room.entries for room in cache.contents().values()):
+        raise Failure(f"{cache.folder}: {left} files could not be removed; is it yours?", ExitCode.COULD_NOT_RUN)

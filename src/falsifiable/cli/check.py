@@ -19,6 +19,11 @@ from falsifiable.validation.results import ContractResult
 
 CONSUMERS = {"llama.cpp": "llama-cpp-loads", "transformers": "transformers-loads"}
 """Who must be able to load a model, and the shipped contract that says what it needs."""
+LOADED_BY: Mapping[str, frozenset[str]] = {
+    "llama.cpp": frozenset({"gguf"}),
+    "transformers": frozenset({"huggingface", "safetensors", "gguf", "peft"}),
+}
+"""The formats that each of them opens; a model in another one can only be judged for the day it is converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,19 @@ def _about_model(path: Path, asked: Sequence[str] | None, workspace: Workspace) 
     consumers = asked or ["llama.cpp" if model_format == "gguf" else "transformers"]
     by_name = {one.contract: one for one in workspace.contracts}
     contracts = tuple(by_name[CONSUMERS[one]] for one in consumers)
-    return Question(path, contracts, {CONSUMERS[one]: one for one in consumers})
+    return Question(path, contracts, {CONSUMERS[one]: _answered_for(one, model_format, path) for one in consumers})
+
+
+def _answered_for(consumer: str, model_format: str, path: Path) -> str:
+    """Whom an answer is for: a format that the consumer does not open is said, and no answer may hide it."""
+    if not model_format or model_format in LOADED_BY[consumer]:
+        return consumer
+    click.echo(
+        f"note: {consumer} does not open the format of {path} ({model_format}); asked is what it needs of the model "
+        "once that is converted",
+        err=True,
+    )
+    return f"{consumer}, once converted"
 
 
 def _whole_model(path: Path) -> Path:
@@ -159,8 +176,8 @@ def _opened(path: Path, kind: str) -> str:
         if error.kind == "unsound":
             raise Failure(f"{error}\nNothing else can be asked of this run.", ExitCode.FALSIFIED) from error
         raise Failure(
-            f"{error}\nNothing was checked. PATH may be a .gguf file, a Hugging Face folder (config.json and "
-            "safetensors) or a run folder (run.yaml).",
+            f"{error}\nNothing was checked. PATH may be a .gguf, .safetensors, .apr or PyTorch file, a Hugging Face "
+            "folder (config.json and weights), the URL of one, or a run folder (run.yaml).",
             ExitCode.COULD_NOT_RUN,
         ) from error
 

@@ -12,8 +12,8 @@ PROTOCOLS = ("http", "https", "s3", "gs", "az", "hf")
 # stands in the JSON Schema, so it keeps to what regular expressions of JavaScript know.
 URL_PATTERN = rf"^({'|'.join(PROTOCOLS)})://[^/?#@:\s\\]+(:[0-9]+)?(/([^:\s\\]|:(?!:))*)?$"
 _MOST_CHARACTERS = 4_096
-_USER = re.compile(r"(://)[^/?#\s]*@")
-_QUERY = re.compile(r"(://[^?#\s]*)[?#]\S*")
+_USER = re.compile(r"(://|https?:/)[^/?#\s]*@")
+_QUERY = re.compile(r"((?:://|https?:/)[^?#\s]*)[?#]\S*")
 
 
 def looks_like_url(text: str) -> bool:

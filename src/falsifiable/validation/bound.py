@@ -101,7 +101,7 @@ def _open_file(root: Path, role: Role, hash_file: Hash) -> Opened:
     if not role.path.exists():
         said = f"{shown} does not exist; the role {role.name} is bound to it"
         return Opened(role.contract, role.name, role.kind, shown, cause="absent", said=said)
-    message: dict[str, Any] = {"kind": role.kind, "path": str(role.path.resolve()), "pattern": role.pattern}
+    message: dict[str, Any] = {"kind": role.kind, "path": str(place_in_full(role.path)), "pattern": role.pattern}
     try:
         artifact = open_artifact(role.kind, role.path, pattern=role.pattern)
         files = {_relative(file, role.path): hash_file(file) for file in artifact.files}
@@ -238,12 +238,20 @@ def open_bound(message: Mapping[str, Any] | None) -> Artifact | None:
 
 
 def _known_fingerprints(kept_at: str | None) -> dict[str, Fingerprint]:
-    """Fingerprints computed before, from the cache entry at ``kept_at``; none where it has gone since."""
+    """Fingerprints computed before, from the cache entry at ``kept_at``; none where it has gone or changed since."""
     try:
         kept = json.loads(Path(kept_at).read_text(encoding="utf-8")) if kept_at else {}
-    except OSError:
+    except (OSError, ValueError, RecursionError):
         return {}
-    return {name: Fingerprint.from_json(one) for name, one in kept.items()}
+    return fingerprints_from(kept) or {}
+
+
+def fingerprints_from(kept: Any) -> dict[str, Fingerprint] | None:
+    """Tensor name -> fingerprint from an entry of the cache; None for what is no such entry."""
+    try:
+        return {name: Fingerprint.from_json(one) for name, one in kept.items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def specimens_of(
@@ -269,6 +277,12 @@ def specimens_of(
     return chosen
 
 
+def place_in_full(path: Path) -> Path:
+    """The absolute path of a file or folder. A file keeps its own name, be it that of a link to another: by name it is
+    told what it is, and its neighbours are found (the files of a Hugging Face cache are links to nameless blobs)."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+
+
 def _relative(file: Path, artifact: Path) -> str:
     return file.relative_to(artifact).as_posix() if artifact.is_dir() else file.name
 
@@ -280,5 +294,5 @@ def _within(text: str, root: Path) -> str:
 
 def _shown(path: Path, root: Path) -> str:
     """``path`` relative to the workspace, or its last two parts where it lies elsewhere: evidence names no machine."""
-    absolute, base = path.resolve(), root.resolve()
+    absolute, base = place_in_full(path), root.resolve()
     return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else "/".join(absolute.parts[-2:])

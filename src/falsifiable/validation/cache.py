@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -32,6 +33,8 @@ KEPT_SHARE = 0.8
 """How much of ``MOST_BYTES`` is left after trimming, so that not every validation has to trim."""
 UNFINISHED_SECONDS = 3600
 """A temporary file this old was left by a process that is gone."""
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def cache_folder() -> Path:
@@ -67,7 +70,7 @@ class Cache:
         """The entry, or None where there is none or it cannot be read."""
         try:
             return json.loads(self.path(room, key).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     def put(self, room: str, key: str, entry: Any) -> None:
@@ -104,7 +107,7 @@ class Cache:
     def known_file_digest(self, identity: str) -> str | None:
         """The sha256 (hex) of the file of this identity, if it has been read before."""
         known = self._hashed.get(identity) or self.get("files", identity)
-        return known if isinstance(known, str) else None
+        return known if isinstance(known, str) and _SHA256.fullmatch(known) else None
 
     def put_file_digest(self, identity: str, sha256: str) -> None:
         """Remember the digest of a file that has just been read."""
@@ -143,11 +146,14 @@ class Cache:
         return removed
 
     def clear(self) -> int:
-        """Remove every room, and nothing else that lies in the folder; how many files that were."""
+        """Remove every room, and nothing else that lies in the folder; how many files that were.
+
+        What cannot be removed stays, and does not count; :meth:`contents` tells.
+        """
         entries = sum(room.entries for room in self.contents().values())
         for room in ROOMS:
             shutil.rmtree(self.folder / room, ignore_errors=True)
-        return entries
+        return entries - sum(room.entries for room in self.contents().values())
 
 
 def file_identity(path: Path) -> str:

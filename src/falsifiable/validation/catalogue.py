@@ -66,12 +66,22 @@ def _known(plugin: str, cache: Cache) -> dict[str, Any]:
     files = _plugin_files(plugin)
     shape = sorted(one.name for one in (*fields(CheckSignature), *fields(Parameter)))
     key = key_of({"semantics": SEMANTICS, "shape": shape, "python": sys.version, "files": _identities(files)})
-    known: dict[str, Any] | None = cache.get("checks", key)
-    if known is None:
-        known = _read_plugin(plugin, files)
-        if "failed" not in known:
-            cache.put("checks", key, known)
-    return known
+    kept: dict[str, Any] = cache.get("checks", key) or {}
+    if _are_checks(kept):
+        return kept
+    read = _read_plugin(plugin, files)
+    if "failed" not in read:
+        cache.put("checks", key, read)
+    return read
+
+
+def _are_checks(kept: Any) -> bool:
+    """Whether an entry of the cache holds signatures as they are written now, each with its source digest."""
+    try:
+        signatures = {name: CheckSignature.from_json(data) for name, data in kept["signatures"].items()}
+        return bool(signatures.keys() == kept["source_digests"].keys())
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
 
 
 def resolve(signature: CheckSignature) -> Falsifier:

@@ -14,12 +14,12 @@ from typing import Any
 
 from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.falsifier import SEMANTICS
+from falsifiable.falsifier import SEMANTICS, Verdict
 from falsifiable.samples import digest_of_makers
 from falsifiable.validation.bound import Opened, Place, unfetched
 from falsifiable.validation.cache import Cache, key_of
 from falsifiable.validation.catalogue import Catalogue
-from falsifiable.validation.results import Cause
+from falsifiable.validation.results import Cause, Challenge
 from falsifiable.validation.workers import Job
 
 
@@ -133,9 +133,24 @@ def _obstacle(signature: CheckSignature, artifacts: Mapping[str, Opened], option
 
 
 def recall(kept: Cache, key: str) -> dict[str, Any] | None:
-    """What is remembered under ``key``: the reports of a worker that finished."""
+    """What is remembered under ``key``: the reports of a worker that finished; None for what cannot be read as such."""
     known = kept.get("verdicts", key)
-    return known if isinstance(known, dict) else None
+    return known if isinstance(known, dict) and _are_reports(known.get("reports")) else None
+
+
+def _are_reports(kept: Any) -> bool:
+    """Whether an entry holds a verdict and challenges as they are written now: another version may have written it."""
+    if not isinstance(kept, list) or not any("verdict" in report and "cause" in report for report in kept):
+        return False
+    try:
+        for report in kept:
+            if "verdict" in report:
+                Verdict.from_json(report["verdict"])
+            else:
+                Challenge(**report["challenge"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 @cache

@@ -16,7 +16,7 @@ from falsifiable.artifacts import ArtifactError, Fingerprint, open_model
 from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.contracts import Contract
 from falsifiable.validation.binding import Role
-from falsifiable.validation.bound import Opened
+from falsifiable.validation.bound import Opened, fingerprints_from, place_in_full
 from falsifiable.validation.cache import Cache, file_identity, key_of
 from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.plan import Options, Task
@@ -35,7 +35,7 @@ def read_new_models(
     """Put into the cache the digests and fingerprints of every bound model that some falsifier wants fingerprints of
     and that has not been read before."""
     wanted = {
-        role.path.resolve()
+        place_in_full(role.path)
         for contract in contracts
         for declaration in contract.falsifiers
         if catalogue.signatures[declaration.check].needs == "fingerprints"
@@ -56,12 +56,12 @@ def read_new_models(
 def with_fingerprints(planned: Sequence[Task], options: Options, cache: Cache) -> list[Task]:
     """The same falsifiers, their models' fingerprints computed once and made known to them."""
     wanted = {one.digest: one for task in planned if task.signature.needs == "fingerprints" for one in _models(task)}
-    unknown = [one for digest, one in wanted.items() if cache.get(ROOM, _key(digest)) is None]
+    unknown = [one for digest, one in wanted.items() if not _is_kept(digest, cache)]
     jobs = [_job(one.digest, {"fingerprint": one.message}, options) for one in unknown]
     for outcome in _outcomes(jobs, options):
         if (found := _reported(outcome, "fingerprints")) is not None:
             cache.put(ROOM, _key(outcome.job.id), found)
-    known = {digest for digest in wanted if cache.get(ROOM, _key(digest)) is not None}
+    known = {digest for digest in wanted if _is_kept(digest, cache)}
     return [_told(task, known, cache) for task in planned]
 
 
@@ -115,6 +115,10 @@ def _told(task: Task, known: set[str], cache: Cache) -> Task:
         for name, one in task.artifacts.items()
     }
     return replace(task, artifacts=artifacts)
+
+
+def _is_kept(digest: str, cache: Cache) -> bool:
+    return fingerprints_from(cache.get(ROOM, _key(digest))) is not None
 
 
 def _key(digest: str) -> str:

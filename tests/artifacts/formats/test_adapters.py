@@ -165,6 +165,7 @@ def product_over(update: Any, first: Any, second: Any) -> float:
         ({"alpha_pattern": {"q_proj": 4}}, 2.0),
         ({"alpha_pattern": {"layers.0.self_attn.q_proj": 4, "q_proj": 8}}, 2.0),
         ({"alpha_pattern": {"^model.layers.0.self_attn.q_proj": 4}}, 2.0),
+        ({"alpha_pattern": {"^self_attn.q_proj": 4}}, 8.0),
         ({"alpha_pattern": {"_proj": 4, "k_proj": 4}}, 8.0),
         ({"r": 64, "rank_pattern": {"q_proj": RANK}}, 8.0),
     ],
@@ -251,6 +252,8 @@ DIFFERENT: dict[str, tuple[str, dict[str, Any], dict[str, Any], str]] = {
     "DoRA by its tensors": ("peft", {f"{LAYER}.lora_magnitude_vector": normal(OUT)}, {}, "'.*lora_magnitude_vector'"),
     "QALoRA": ("peft", {}, {"use_qalora": True}, "QALoRA"),
     "experts": ("peft", {}, {"target_parameters": ["mlp.experts"]}, "parameters of several experts"),
+    "tokens that activate it": ("peft", {}, {"alora_invocation_tokens": [1, 2]}, "acts on some of the tokens only"),
+    "replicated layers": ("peft", {}, {"layer_replication": [[0, 2], [1, 3]]}, "replicated layers"),
     "another method": ("peft", {}, {"peft_type": "IA3"}, "peft_type is 'IA3', updates are computed for 'LORA'"),
     "a regular expression": ("peft", {}, {"rank_pattern": {".*q_proj": 2}}, r"the regular expression '\.\*q_proj'"),
     "a convolution": (

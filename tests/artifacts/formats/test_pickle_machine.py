@@ -130,10 +130,10 @@ BROKEN = {
     "MARK never set": (b"\x80\x02Nt.", "MARK that is not there"),
     "memo never written": (b"\x80\x02h\x07.", "memo entry 7"),
     "string beyond the file": (b"\x80\x02X\xff\x00\x00\x00abc.", "needs 255 bytes"),
-    "string beyond the limit": (b"\x80\x02X\xff\xff\xff\x7fabc.", "string of 2147483647 bytes"),
+    "string beyond the limit": (b"\x80\x02X\xe9\x03\x00\x00" + b"a" * 1001 + b".", "string of 1001 bytes"),
     "text not UTF-8": (b"\x80\x02X\x01\x00\x00\x00\xff.", "malformed value"),
-    "integer beyond the limit": (b"\x80\x02\x8b\xff\xff\x00\x00.", "integer of 65535 bytes"),
-    "integer of many digits": (b"I" + b"9" * 5000 + b"\n.", "end"),
+    "integer beyond the limit": (b"\x80\x02\x8b\x11\x00\x00\x00" + b"\1" * 17 + b".", "integer of 17 bytes"),
+    "integer of many digits": (b"I" + b"9" * 5000 + b"\n.", "number of 5000 digits"),
     "negative memo": (b"Ng-1\n.", "memo entry -1"),
     "frame beyond the file": (b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00N.", "frame of 255 bytes"),
     "out-of-band buffer": (b"\x80\x05\x97.", "buffer outside"),
@@ -188,3 +188,60 @@ def test_numbers_keep_their_kind():
 def test_huge_keys_that_could_share_a_hash_are_opaque():
     prime = 2**61 - 1
     assert not set(run(pickle.dumps({prime: 1, 2 * prime: 2}, 2)).value) & {prime, 2 * prime}
+
+
+# What no unpickler stops at must not hide what comes behind it: each of these is followed by a call of os.system.
+HIDING = {
+    "hexadecimal": b"I0x10\n0",
+    "octal": b"I010\n0",
+    "hexadecimal long": b"L0x10L\n0",
+    "underscore": b"I1_0\n0",
+    "many digits": b"L" + b"1" * 100 + b"L\n0",
+    "long integer": b"\x8b\x11\0\0\0" + b"\1" * 17 + b"0",
+    "long float": b"F1." + b"0" * 100 + b"\n0",
+    "long text": b"S'" + b"a" * 1_001 + b"'\n0",
+    "long line": b"V" + b"a" * 1_001 + b"\n0",
+    "long bytes": b"B\xe9\x03\0\0" + b"a" * 1_001 + b"0",
+    "escape": b"S'\\d'\n0",
+    "read-only buffer": b"C\x01a\x980",
+    "item of a list": b"]NaK\x00Ns0",
+    "item of a name": b"ccopyreg\ndispatch_table\n(u0",
+    "append to a name": b"ckeyword\nkwlist\n(Ne0",
+    "item of bytes": b"\x96\x01\0\0\0\0\0\0\0aK\x00K\x01s0",
+    "append to bytes": b"\x96\x01\0\0\0\0\0\0\0aK\x01a0",
+    "left on the stack": b"N",
+    "open MARK": b"(",
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:invalid:DeprecationWarning")  # Python's own, about the escape
+@pytest.mark.parametrize("case", HIDING)
+def test_nothing_hides_what_comes_behind(case, tmp_path):
+    canary = tmp_path / "canary"
+    content = HIDING[case] + WAYS["by_protocol_0"](f"touch {canary}")
+    done = run(content, limits=SMALL)
+    assert "os.system" in [one.name for one in assess(done) if one.judgement == "dangerous"]
+    assert not canary.exists()
+    pickle.loads(content)  # the claim that unpicklers go on is checked with the real one
+    assert canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(b"I0x10", 16), (b"I010", 8), (b"I-07", -7), (b"I1_0", 10), (b"L-0o17L", -15)]
+)
+def test_whole_numbers_are_those_of_python(text, value):
+    assert run(text + b"\n.").value == value == pickle.loads(text + b"\n.")
+
+
+@pytest.mark.parametrize("text", [rb"\d\\d\n", rb"\777\101", rb"a\'b"])
+def test_escapes_warn_of_nothing(text, recwarn):
+    value = run(b"S'" + text + b"'\n.").value
+    assert not recwarn.list
+    assert value == pickle.loads(b"S'" + text + b"'\n.", encoding="latin-1")
+
+
+def test_where_a_run_ends_is_said():
+    assert run(b"N.").ending == "stop"
+    assert (run(b"X\x05\0\0\0a").ending, run(b"X\x05\0\0\0a").wanted) == ("cut", 10)
+    assert run(b"N0" * 1_000, limits=SMALL).ending == "limit"
+    assert run(b"\xff").ending == "break"

@@ -182,6 +182,23 @@ def test_several_networks_keep_their_names(file):
     assert set(read(saved(state, file)).tensors) == {"G.w", "D.w"}
 
 
+@pytest.mark.parametrize("beside", [{"torch_rng_state": torch.get_rng_state()}, {"step": torch.tensor(3)}])
+def test_a_tensor_to_resume_from_is_not_taken_for_the_model(file, beside):
+    assert set(read(saved({"params": {"w": torch.ones(2)}, **beside}, file)).tensors) == {"params.w"}
+
+
+@pytest.mark.parametrize(
+    "state", [{1: torch.ones(1), "1": torch.ones(2)}, {"model": {"a": {"b": torch.ones(1)}, "a.b": torch.ones(2)}}]
+)
+def test_two_tensors_of_one_name_are_refused(file, state):
+    assert "two tensors are called" in refusal(saved(state, file)).message
+
+
+def test_a_big_endian_number_keeps_its_value(file):
+    value = numpy.array(3.5, dtype=">f8")[()]
+    assert read(saved({"model": {"w": torch.ones(1)}, "best": value}, file)).metadata["best"] == 3.5
+
+
 def test_an_optimizer_alone_is_all_there_is(file):
     state = {"optimizer": {"state": {0: {"exp_avg": torch.ones(1)}}}}
     assert set(read(saved(state, file)).tensors) == {"optimizer.state.0.exp_avg"}

@@ -197,3 +197,11 @@ def test_file_replaced_after_opening_is_read_as_it_was(tmp_path: Path) -> None:
     other.write_bytes(safetensors(ONE, b"\xff" * 8))
     other.replace(path)
     assert model.fingerprints["weight"].zero_share == 1.0
+
+
+@pytest.mark.parametrize("shape", [[0, 2**62], [0, 10**30]])
+def test_no_values_in_a_shape_beyond_arrays(shape: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(safetensors({"w": f32(0, shape=shape)}))
+    with pytest.raises(ArtifactError, match="fits into no array"):
+        open_model(path).tensor("w").numpy()

@@ -57,6 +57,12 @@ def refused(path: Path, **options: Any) -> ArtifactError:
 # trainer_state.json
 
 
+def test_an_evaluation_that_was_run_twice_may_take_another_time(tmp_path: Path) -> None:
+    again = {"epoch": 1.0, "eval_loss": 3.0, "eval_runtime": 0.2, "eval_samples_per_second": 7.0, "step": 20}
+    run = open_run(state(tmp_path, [*HISTORY[:3], again]))
+    assert run.series("val_loss") == [(20, 3.0)]
+
+
 def test_a_trainer_state_is_a_run_with_the_usual_names_beside_the_stored_ones(tmp_path: Path) -> None:
     run = open_run(state(tmp_path))
     assert run.series("train_loss") == run.series("loss") == [(10, 3.5), (20, 3.25), (40, 2.5)]

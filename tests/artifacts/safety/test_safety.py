@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import collections
 import gzip
+import io
 import json
 import struct
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,18 @@ from safetensors.torch import save_file
 from falsifiable.artifacts.limits import DEFAULT_LIMITS
 from falsifiable.artifacts.safety.inspection import SafetyReport, inspect_safety
 from falsifiable.samples import write_specimens
-from tests.artifacts.safety.evil_pickles import WAYS, Nested, broken, by_reduce, in_tar, plain, rezipped, saved, short
+from tests.artifacts.safety.evil_pickles import (
+    WAYS,
+    Nested,
+    broken,
+    by_protocol_0,
+    by_reduce,
+    in_tar,
+    plain,
+    rezipped,
+    saved,
+    short,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +82,7 @@ def test_a_training_checkpoint_is_safe(tmp_path, legacy):
         "optimizer": torch.optim.SGD(model.parameters()).state_dict(), "rng": torch.get_rng_state(),
         "numpy": numpy.random.default_rng(0).bit_generator.state, "array": numpy.zeros(3), "best": numpy.float32(1),
         "dtype": torch.bfloat16, "counts": collections.Counter("ab"), "names": {"a"}, "raw": b"\xff",
+        "generator": numpy.random.default_rng(0), "range": range(3), "activation": torch.nn.functional.relu,
     }  # fmt: skip
     report = inspect_safety(saved(state, tmp_path / "a.pt", legacy=legacy))
     assert (report.verdict, report.findings, report.files) == ("safe", (), 1)
@@ -143,6 +157,33 @@ def test_a_whole_pickle_without_names_is_safe(file):
     assert looked_at(file, plain({"a": [1, 2.5, "x"]})).verdict == "safe"
 
 
+@pytest.mark.parametrize(
+    "prefix", [b"", b"GGUF\x03\0\0\0\x010", b"I0x10\n0", b"ckeyword\nkwlist\n(e0", b"S'" + b"a" * 2**21 + b"'\n0"]
+)
+def test_a_pickle_without_a_mark_is_found(file, canary, prefix):
+    content = prefix + by_protocol_0(f"touch {canary}")
+    assert looked_at(file, content).verdict == "dangerous"
+
+
+@pytest.mark.parametrize("content", [b"N0" * 600_000, b"S'" + b"a" * (33 * 2**20) + b"'\n."], ids=["opcodes", "bytes"])
+def test_a_pickle_longer_than_is_looked_at_is_not_safe(file, content):
+    assert kinds(looked_at(file, content)) == ["not-looked-into"]
+
+
+def test_a_string_that_ends_behind_the_file_is_no_pickle(file):
+    assert looked_at(file, b"X\xff\xff\xff\x7f" + bytes(2**21)).verdict == "safe"
+
+
+def test_a_pickle_of_protocol_0_behind_another(file, canary):
+    assert looked_at(file, plain(1) + by_protocol_0(f"touch {canary}")).verdict == "dangerous"
+
+
+def test_a_header_length_that_reads_like_a_pickle(file):
+    start = b'{"__metadata__":{"a":"'
+    header = start + b"x" * (0x280 - len(start) - 3) + b'"}}'
+    assert looked_at(file, len(header).to_bytes(8, "little") + header).verdict == "safe"
+
+
 # Archives
 
 
@@ -200,7 +241,67 @@ def test_a_gzip_bomb_is_not_unpacked(file):
     assert kinds(looked_at(file, gzip.compress(bytes(64 * 2**20)))) == ["not-looked-into"]
 
 
-@pytest.mark.parametrize("magic", [b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\0", b"Rar!\x1a\x07", b"BZh9"])
+def in_zip(name: str, content: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def in_array(payload: bytes) -> bytes:
+    """A NumPy file whose pickle of objects was replaced."""
+    out = io.BytesIO()
+    numpy.save(out, numpy.array([None]), allow_pickle=True)
+    header, _, _ = out.getvalue().partition(b"\x80")
+    return header + payload
+
+
+PACKED = {
+    "zip in zip": lambda payload: in_zip("model.zip", in_zip("a/data.pkl", payload)),
+    "checkpoint in a deflated archive": lambda payload: in_zip("m/a.pt", in_zip("a/data.pkl", payload), 8),
+    "checkpoint in a tar archive": lambda payload: in_tar("weights.ckpt", in_zip("a/data.pkl", payload)),
+    "compressed tar archive": lambda payload: gzip.compress(in_tar("weights", payload)),
+    "second gzip member": lambda payload: gzip.compress(b"") + gzip.compress(payload),
+    "over two gzip members": lambda payload: gzip.compress(payload[:5]) + gzip.compress(payload[5:]),
+    "zlib": lambda payload: zlib.compress(payload),
+    "array of objects": in_array,
+    "arrays": lambda payload: in_zip("a.npy", in_array(payload)),
+    "another way to say objects": lambda payload: in_array(payload).replace(b"'|O'", b"'O' "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PACKED)
+def test_a_packed_pickle_is_looked_into(file, payload, case):
+    report = looked_at(file, PACKED[case](payload))
+    assert (report.verdict, report.findings[0].what) == ("dangerous", "loading it calls os.system")
+
+
+@pytest.mark.parametrize("case", PACKED)
+def test_a_packed_pickle_of_values_is_safe(file, case):
+    accused = ["hidden-content"] if "tar archive" in case and "compressed" not in case else []
+    assert kinds(looked_at(file, PACKED[case](plain([1, 2.5])))) == accused
+
+
+def test_arrays_of_numbers_are_safe(file):
+    for array in (numpy.arange(5.0), numpy.array(["a"]), numpy.array([0x0280], "<u2")):
+        out = io.BytesIO()
+        numpy.save(out, array)
+        assert looked_at(file, out.getvalue()).verdict == "safe"
+
+
+def test_archives_in_one_another_end_somewhere(file, payload):
+    for _ in range(8):
+        payload = in_zip("a.zip", payload)
+    assert kinds(looked_at(file, payload)) == ["not-looked-into"]
+
+
+def test_a_tar_archive_that_is_a_pickle(file, canary):
+    evil, archive = by_protocol_0(f"touch {canary}"), in_tar("x" * 99, b"")
+    assert len(evil) < 257
+    assert looked_at(file, evil + archive[len(evil) :]).verdict == "dangerous"
+
+
+@pytest.mark.parametrize("magic", [b"7z\xbc\xaf\x27\x1c", b"\xfd7zXZ\0", b"Rar!\x1a\x07", b"BZh9", b"\x04\x22M\x18"])
 def test_what_cannot_be_unpacked_is_suspicious(file, magic):
     report = looked_at(file, magic + bytes(100))
     assert (report.verdict, kinds(report)) == ("suspicious", ["not-looked-into"])
@@ -267,6 +368,9 @@ TEMPLATES = {
     "with an escape": (r"{{ x|attr('\x5f\x5fclass\x5f\x5f') }}", "dangerous"),
     "in a statement": ("{% for x in ().__class__.__base__.__subclasses__() %}{% endfor %}", "dangerous"),
     "block without end": ("{{ x.__init__", "dangerous"),
+    "put together": ("{{ x['_' ~ '_class_' ~ '_'] }}", "suspicious"),
+    "of letters by number": ("{{ x['%c%cclass' | format(95, 95)] }}", "suspicious"),
+    "a key with an underscore": ("{{ m['tool_calls'] }}", "safe"),
     "attr filter": ("{{ x | attr(y) }}", "suspicious"),
     "import": ("{% import 'x' as y %}", "suspicious"),
     "plain": ("{{ messages[0]['content'] }}", "safe"),
@@ -342,6 +446,39 @@ def test_more_findings_than_the_limit_keep_the_worst(tmp_path, payload):
 def test_a_file_that_is_not_there_is_a_finding(tmp_path):
     report = inspect_safety(tmp_path / "absent")
     assert (report.verdict, report.findings[0].what) == ("suspicious", "no such file")
+
+
+def test_a_name_too_long_is_a_finding(tmp_path):
+    report = inspect_safety(tmp_path / ("x" * 300))
+    assert (report.verdict, report.findings[0].what) == ("suspicious", "a name too long for the file system")
+
+
+def test_a_folder_that_cannot_be_listed_is_a_finding(tmp_path, monkeypatch):
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("falsifiable.artifacts.safety.inspection.os.scandir", refuse)
+    assert inspect_safety(tmp_path).verdict == "suspicious"
+
+
+BY_NAME = {
+    "pathlib": ["Path.touch", "PosixPath.write_text"], "torch": ["save", "from_file", "FloatStorage.from_file"],
+    "torch.storage": ["UntypedStorage.from_file"], "numpy": ["savez", "ndarray.tofile"],
+    "uuid": ["_get_command_stdout"], "concurrent.futures": ["ThreadPoolExecutor"], "weakref": ["finalize"],
+    "torch.jit.unsupported_tensor_ops": ["execWrapper"], "pandas": ["read_pickle"], "jinja2": ["Template.render"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in BY_NAME.items() for name in names])
+def test_other_names_are_dangerous_too(file, module, name):
+    content = b"\x80\x04" + short(module) + short(name) + b"\x93)R."
+    assert looked_at(file, content).verdict == "dangerous"
+
+
+def test_a_method_of_an_object_that_reaches_files_is_dangerous(file, canary):
+    made = b"cpathlib\nPosixPath\n" + short(str(canary)) + b"\x85R"
+    content = b"\x80\x02c__builtin__\ngetattr\n" + made + short("touch") + b"\x86R)R."
+    assert looked_at(file, content).verdict == "dangerous"
 
 
 def test_an_archive_of_many_pickles_is_not_looked_into_for_ever(file):

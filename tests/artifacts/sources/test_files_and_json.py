@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from falsifiable.artifacts import ArtifactError, Limits, open_model
+from falsifiable.artifacts import (
+    ArtifactError,
+    Limits,
+    detect_kind,
+    open_corpus,
+    open_model,
+    open_run,
+    open_tokenizer,
+)
 from falsifiable.artifacts.sources.files import SourceFile, folder_digest, read_small_file
 from falsifiable.artifacts.sources.json_reader import read_json
 
@@ -46,10 +55,19 @@ def test_a_file_beyond_its_limit_is_refused_unread(tmp_path: Path) -> None:
         read_small_file(path, 99)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("a\0b", "not a file name"), ("a" * 5000, "File name too long")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("a\0b", "not a file name"), ("a" * 5000, "a name too long for the file system")]
+)
 def test_a_name_that_no_file_can_have(name: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=reason):
         open_model(tmp_path / name)
+
+
+@pytest.mark.parametrize("opens", [open_model, open_tokenizer, open_run, open_corpus])
+def test_every_door_refuses_a_name_too_long(opens: Callable[..., object], tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="too long for the file system"):
+        opens(tmp_path / ("x" * 300))
+    assert detect_kind(tmp_path / ("x" * 300)) == "model"
 
 
 def test_folder_digest_does_not_depend_on_the_order() -> None:

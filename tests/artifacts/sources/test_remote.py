@@ -336,6 +336,11 @@ def test_no_message_holds_a_key(served: Served) -> None:
     assert all(asked for _, asked in served.asked)
 
 
+@pytest.mark.parametrize("start", ["https://", "https:/", "http:/", "s3://"])
+def test_a_key_is_left_out_of_what_is_only_meant_as_an_address(start: str) -> None:
+    assert without_secrets(f"no {start}user:{SECRET}@host/x?key={SECRET} there") == f"no {start}host/x there"
+
+
 @given(st.text(max_size=60), st.sampled_from(["https://", "s3://", "zip://a::http://", ""]))
 def test_any_text_is_an_address_or_a_reason(text: str, start: str) -> None:
     url = start + text

@@ -14,7 +14,7 @@ from falsifiable.artifacts.corpora.shards import shard_text, shard_texts, shard_
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.identity import digest_of_files, mutant_digest
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
-from falsifiable.artifacts.sources.files import SourceFile, read_small_file
+from falsifiable.artifacts.sources.files import SourceFile, door, read_small_file
 from falsifiable.artifacts.sources.json_reader import read_json
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ class Corpus:
         return self.splits[name]
 
 
+@door
 def open_corpus(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Corpus:
     """The corpus whose manifest, or whose folder, is at ``path``; neither text nor tokens are read.
 

@@ -35,6 +35,8 @@ _PEFT_VARIANTS = {
     "use_dora": "DoRA, which scales by the norms of the base weights",
     "use_qalora": "QALoRA, which pools the inputs",
     "target_parameters": "LoRA on parameters of several experts in one tensor",
+    "alora_invocation_tokens": "activated LoRA, which acts on some of the tokens only",
+    "layer_replication": "replicated layers, which the base model does not have",
 }
 _LITERAL_PATTERN = re.compile(r"\^?[\w.\-]+")
 
@@ -207,10 +209,12 @@ def _check_rank(rank: int, first: TensorInfo, second: TensorInfo, *, first_axis:
 
 
 def _of_module(metadata: Metadata, field: str, module: str, default: object) -> object:
-    """What a pattern field says of a module: the first of its keys that is the end of the module's name, or all."""
+    """What a pattern field says of a module: the first of its keys that is the end of the module's name, or all.
+
+    Behind ``^`` a key is the whole name (``get_pattern_key`` of peft: ``(.*\\.)?(key)$``, matched from the start).
+    """
     for key, value in _patterns(metadata, field).items():
-        ending = key.removeprefix("^")
-        if module == ending or module.endswith(f".{ending}"):
+        if module == key.removeprefix("^") or module.endswith(f".{key}"):
             return value
     return default
 

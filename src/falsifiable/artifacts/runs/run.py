@@ -16,7 +16,7 @@ from falsifiable.artifacts.identity import digest_of_files, is_mutant, mutant_di
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog, Row, read_metrics
 from falsifiable.artifacts.sources.confinement import confined_path
-from falsifiable.artifacts.sources.files import SourceFile, folder_digest, read_small_file
+from falsifiable.artifacts.sources.files import SourceFile, door, folder_digest, read_small_file
 from falsifiable.artifacts.sources.json_reader import read_json
 
 RECORD, METRICS, STEP_ZERO = "run.yaml", "metrics.jsonl", "step_zero.json"
@@ -246,6 +246,7 @@ class Run:
         return value if isinstance(value, str) else None
 
 
+@door
 def open_run(path: Path | str, *, pattern: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Run:
     """The run whose folder, or whose ``run.yaml``, ``trainer_state.json`` or plain log, is at ``path``.
 

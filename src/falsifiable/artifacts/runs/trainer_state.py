@@ -22,6 +22,8 @@ AFTER_TRAINING, SUMMARY = "after_training", "summary"
 
 # The Trainer logs this once, at the end, beside a ``train_loss`` that is the mean over all steps and not the last loss.
 _ONLY_IN_SUMMARY = "train_runtime"
+# How long an evaluation took: another each time, of the same weights at the same step too.
+_TIMINGS = re.compile(r"\w+_(?:runtime|(?:samples|steps|tokens)_per_second)")
 _NOT_A_NUMBER = re.compile(rb'"([^"\\]*)"\s*:\s*(-?(?:NaN|Infinity))')
 _STEP = re.compile(rb'"step"\s*:\s*(\d+)')
 
@@ -100,7 +102,7 @@ def _add(rows: dict[int, dict[str, Any]], step: int, entry: Row, place: int, pat
     """Losses and evaluations of one step are entries of their own, and one row here."""
     row = rows.setdefault(step, {})
     for name, value in entry.items():
-        if name in row and row[name] != value:
+        if name in row and row[name] != value and not _TIMINGS.fullmatch(name):
             message = f"log_history[{place}]: {name} is {value} at step {step}, and {row[name]} before"
             raise _unsound(path, message, "one value per step, from one run only")
         row[name] = value

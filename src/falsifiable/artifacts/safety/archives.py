@@ -1,20 +1,38 @@
-"""Archives looked at for pickles and code: zip, tar and gzip; by their headers as well where a zip directory lies."""
+"""Archives looked at for pickles and code: zip, tar, gzip, zlib and NumPy files, and those in one another.
+
+Where the directory of a zip archive lies, it is looked at by its local headers as well.
+"""
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.formats.pytorch.zip_reader import LOCAL, ZipMember, read_unverified, read_zip
 from falsifiable.artifacts.limits import Limits
 from falsifiable.artifacts.safety.findings import Finding
 from falsifiable.artifacts.safety.pickles import hidden_pickle_findings, pickle_findings, starts_as_pickle
-from falsifiable.artifacts.sources.files import SourceFile
+from falsifiable.artifacts.sources.files import Readable
 
+TAR_MAGIC, TAR_MAGIC_OFFSET = b"ustar", 257
+GZIP_MAGIC = b"\x1f\x8b"
+NUMPY_MAGIC = b"\x93NUMPY"
+_ZLIB_STARTS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+_START_BYTES = TAR_MAGIC_OFFSET + len(TAR_MAGIC)
 _LOCAL_BYTES = 30
 _TAR_BLOCK_BYTES = 512
+_DEEPEST_ARCHIVES = 4  # in one another
+_MOST_GZIP_MEMBERS = 1024
+# What NumPy writes before numbers. Other headers may say in many ways that a pickle follows: they are Python literals.
+_NUMPY_NUMBERS = re.compile(
+    rb"\{'descr': '[<>|=][?biufcmMSUV]\d*(?:\[\w+\])?', 'fortran_order': (?:True|False), "
+    rb"'shape': \([\d, ]*\),? ?\} *\n?"
+)
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".pck", ".joblib", ".dill", ".pth", ".pt", ".bin")
 _CODE_SUFFIXES = (".py", ".pyc", ".so", ".dll")
 
@@ -23,6 +41,7 @@ class Budget:
     """How much of one archive is still looked into; an archive of bombs must not take longer than one bomb."""
 
     def __init__(self, limits: Limits) -> None:
+        self.depth = 0
         self._bytes = limits.safety_archive_bytes
         self._pickles = limits.safety_archive_pickles
 
@@ -43,7 +62,40 @@ class Content:
     complete: bool
 
 
-def zip_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    """An archive's member as a file of its own."""
+
+    path: Path
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    def read(self, offset: int, count: int) -> bytes:
+        if offset < 0 or count < 0 or offset + count > self.size:
+            raise ArtifactError(self.path, f"{count} bytes were asked of {self.size}", offset=offset, kind="unsound")
+        return self.content[offset : offset + count]
+
+
+def packed_findings(
+    source: Readable, start: bytes, file: str, limits: Limits, budget: Budget | None = None
+) -> Iterator[Finding] | None:
+    """Findings in an archive that begins with ``start``, or None for what is none."""
+    budget = budget or Budget(limits)
+    if start.startswith(LOCAL):
+        return zip_findings(source, file, limits, budget)
+    if start[TAR_MAGIC_OFFSET:].startswith(TAR_MAGIC):
+        return tar_findings(source, file, limits, budget)
+    if start.startswith((GZIP_MAGIC, *_ZLIB_STARTS)):
+        return _deflated_findings(source, start, file, limits, budget)
+    if start.startswith(NUMPY_MAGIC):
+        return numpy_findings(source, file, limits)
+    return None
+
+
+def zip_findings(source: Readable, file: str, limits: Limits, budget: Budget) -> Iterator[Finding]:
     """Findings in a file that begins as a zip archive."""
     try:
         members = read_zip(source, limits)
@@ -54,7 +106,6 @@ def zip_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Find
         )  # fmt: skip
         yield from loose_findings(source, file, limits)
         return
-    budget = Budget(limits)
     for member in members.values():
         label = f"{file}:{member.name}"
         if member.name.endswith(_CODE_SUFFIXES):
@@ -67,10 +118,11 @@ def zip_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Find
 
 
 def _member_findings(
-    source: SourceFile, member: ZipMember, label: str, limits: Limits, budget: Budget
+    source: Readable, member: ZipMember, label: str, limits: Limits, budget: Budget
 ) -> Iterator[Finding]:
     named = member.name.endswith(_PICKLE_SUFFIXES)
-    if not (named or member.deflated or starts_as_pickle(source.read(member.offset, min(2, member.stored_bytes)))):
+    start = source.read(member.offset, min(_START_BYTES, member.stored_bytes))
+    if not (named or member.deflated or starts_as_pickle(start) or _is_packed(start)):
         return
     size = min(member.size, limits.pickle_bytes)
     if not budget.spend(size):
@@ -82,29 +134,45 @@ def _member_findings(
         yield Finding("archive", "suspicious", label, fault.offset, fault.message, "it was not looked into")
         return
     content = Content(label, found, 0 if member.deflated else member.offset, size == member.size)
-    yield from content_findings(source, content, limits, named=named)
+    yield from content_findings(source.path, content, limits, budget, named=named)
+
+
+def _is_packed(start: bytes) -> bool:
+    magic = start.startswith((LOCAL, GZIP_MAGIC + b"\x08", NUMPY_MAGIC))
+    return magic or start[TAR_MAGIC_OFFSET:].startswith(TAR_MAGIC)
 
 
 def _exhausted(file: str) -> Finding:
     return Finding("not-looked-into", "suspicious", file, None, "more pickles than are looked into", "it may hold any")
 
 
-def _content(source: SourceFile, member: ZipMember, limits: Limits) -> bytes:
+def _content(source: Readable, member: ZipMember, limits: Limits) -> bytes:
     return read_unverified(source, member, limits)
 
 
-def content_findings(source: SourceFile, one: Content, limits: Limits, *, named: bool) -> Iterator[Finding]:
+def content_findings(path: Path, one: Content, limits: Limits, budget: Budget, *, named: bool) -> Iterator[Finding]:
     """Findings in unpacked content; ``named`` says that it must be a pickle by its name."""
     limits = limits if one.name.endswith("/data.pkl") else _short(limits)
     if named and starts_as_pickle(one.content):
-        yield from pickle_findings(
-            one.content, source.path, one.name, limits, base_offset=one.offset, complete=one.complete
-        )
-    else:
-        yield from hidden_pickle_findings(one.content, source.path, one.name, limits, base_offset=one.offset)
+        yield from pickle_findings(one.content, path, one.name, limits, base_offset=one.offset, complete=one.complete)
+        return
+    yield from hidden_pickle_findings(one.content, path, one.name, limits, base_offset=one.offset)
+    if _is_packed(one.content[:_START_BYTES]):
+        yield from _nested_findings(_Unpacked(path, one.content), one, limits, budget)
 
 
-def loose_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Finding]:
+def _nested_findings(inner: _Unpacked, one: Content, limits: Limits, budget: Budget) -> Iterator[Finding]:
+    """Findings in an archive within an archive, which takes its share of the same budget."""
+    if budget.depth == _DEEPEST_ARCHIVES:
+        what = f"more than {_DEEPEST_ARCHIVES} archives in one another"
+        yield Finding("not-looked-into", "suspicious", one.name, None, what, "the innermost may hold anything")
+        return
+    budget.depth += 1
+    yield from packed_findings(inner, one.content[:_START_BYTES], one.name, limits, budget) or ()
+    budget.depth -= 1
+
+
+def loose_findings(source: Readable, file: str, limits: Limits) -> Iterator[Finding]:
     """Findings behind every local header of a zip archive whose directory cannot be trusted."""
     size = min(source.size, limits.pickle_bytes)
     content = source.read(0, size)
@@ -118,7 +186,7 @@ def loose_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Fi
 
 
 def _behind_header(
-    source: SourceFile, content: bytes, position: int, file: str, limits: Limits, budget: Budget
+    source: Readable, content: bytes, position: int, file: str, limits: Limits, budget: Budget
 ) -> Iterator[Finding]:
     header = content[position : position + _LOCAL_BYTES]
     if len(header) < _LOCAL_BYTES:
@@ -145,34 +213,60 @@ def _short(limits: Limits) -> Limits:
 
 
 def inflate(content: bytes, window: int, limit_bytes: int) -> tuple[bytes, bool] | None:
-    """Deflated bytes, up to a limit, and whether that is all of them; None if they are not deflated."""
-    inflater = zlib.decompressobj(window)
-    try:
-        found = inflater.decompress(content, limit_bytes)
-    except zlib.error:
-        return None
-    return found, inflater.eof
+    """Deflated bytes, up to a limit, and whether that is all of them; None if they are not deflated.
+
+    Members of a gzip file that follow one another are one content to whoever unpacks it.
+    """
+    parts: list[bytes] = []
+    complete = True
+    while content and limit_bytes:
+        inflater = zlib.decompressobj(window)
+        try:
+            parts.append(inflater.decompress(content, limit_bytes))
+        except zlib.error:
+            return (b"".join(parts), False) if parts else None
+        limit_bytes -= len(parts[-1])
+        complete = inflater.eof
+        rest = inflater.unused_data
+        if not complete or not rest.startswith(GZIP_MAGIC) or len(parts) == _MOST_GZIP_MEMBERS:
+            return b"".join(parts), complete and not rest.startswith(GZIP_MAGIC)
+        content = rest
+    return b"".join(parts), complete and not content
 
 
-def gzip_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Finding]:
-    """Findings in what a gzip file holds."""
-    inflated = inflate(
-        source.read(0, min(source.size, limits.pickle_bytes)), zlib.MAX_WBITS | 16, limits.zip_inflated_bytes
-    )
-    if inflated is None or not inflated[1]:
+def _deflated_findings(source: Readable, start: bytes, file: str, limits: Limits, budget: Budget) -> Iterator[Finding]:
+    """Findings in what a gzip file holds, or what zlib compressed, which is told by nothing but that it inflates."""
+    content = source.read(0, min(source.size, limits.pickle_bytes))
+    inflated = inflate(content, _GZIP_OR_ZLIB, limits.zip_inflated_bytes)
+    is_gzip = start.startswith(GZIP_MAGIC)
+    if (inflated is None and is_gzip) or (inflated is not None and not inflated[1]):
         yield Finding(
-            "not-looked-into", "suspicious", file, 0, "a gzip file that cannot be unpacked within limits",
-            "what it holds is not known",
+            "not-looked-into", "suspicious", file, 0, f"a {'gzip' if is_gzip else 'zlib'} file that cannot be "
+            "unpacked within limits", "what it holds is not known",
         )  # fmt: skip
     if inflated is not None:
         one = Content(f"{file}:unpacked", inflated[0], 0, inflated[1])
-        yield from content_findings(source, one, limits, named=True)
+        yield from content_findings(source.path, one, limits, budget, named=True)
 
 
-def tar_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Finding]:
+def numpy_findings(source: Readable, file: str, limits: Limits) -> Iterator[Finding]:
+    """Findings in a NumPy file, where an array of objects is a pickle behind the header."""
+    content = source.read(0, min(source.size, limits.pickle_bytes))
+    width = 2 if content[6:7] == b"\1" else 4
+    begin = 8 + width + int.from_bytes(content[8 : 8 + width], "little")
+    rest = content[begin:]
+    if _NUMPY_NUMBERS.fullmatch(content, 8 + width, begin):
+        return
+    complete = len(content) == source.size
+    if starts_as_pickle(rest):
+        yield from pickle_findings(rest, source.path, file, _short(limits), base_offset=begin, complete=complete)
+    else:
+        yield from hidden_pickle_findings(rest, source.path, file, _short(limits), base_offset=begin)
+
+
+def tar_findings(source: Readable, file: str, limits: Limits, budget: Budget) -> Iterator[Finding]:
     """Findings in the members of a tar archive."""
     position = 0
-    budget = Budget(limits)
     for _ in range(limits.safety_files):
         if position + _TAR_BLOCK_BYTES > source.size:
             return
@@ -191,7 +285,7 @@ def tar_findings(source: SourceFile, file: str, limits: Limits) -> Iterator[Find
             yield _exhausted(f"{file}:{name}")
         elif available:
             one = Content(f"{file}:{name}", source.read(start, available), start, available == size)
-            yield from content_findings(source, one, limits, named=True)
+            yield from content_findings(source.path, one, limits, budget, named=True)
         position = start + -(-max(size, 0) // _TAR_BLOCK_BYTES) * _TAR_BLOCK_BYTES
 
 

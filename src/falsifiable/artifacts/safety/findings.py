@@ -20,7 +20,7 @@ class Finding:
     """One thing found in ``file`` (relative to what was inspected; the member of an archive behind a colon).
 
     ``what`` names it, ``why`` says what it can do; ``offset`` counts bytes of the file, or of the unpacked content
-    where it lies in something compressed, and is None where there is no one place.
+    where it lies in something compressed or in an archive within an archive, and is None where there is no one place.
     """
 
     kind: FindingKind

@@ -15,19 +15,12 @@ from pathlib import Path
 
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.formats.gguf.reader import read_gguf
-from falsifiable.artifacts.formats.pytorch.reader import TAR_MAGIC, TAR_MAGIC_OFFSET
 from falsifiable.artifacts.formats.pytorch.zip_reader import END, LOCAL
 from falsifiable.artifacts.formats.safetensors import is_safetensors, read_safetensors
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
-from falsifiable.artifacts.safety.archives import (
-    gzip_findings,
-    keras_findings,
-    loose_findings,
-    tar_findings,
-    zip_findings,
-)
+from falsifiable.artifacts.safety.archives import keras_findings, loose_findings, packed_findings
 from falsifiable.artifacts.safety.findings import Finding, SafetyReport, Verdict, severity, worst
-from falsifiable.artifacts.safety.pickles import hidden_pickle_findings, pickle_findings, starts_as_pickle
+from falsifiable.artifacts.safety.pickles import file_pickle_findings, starts_as_pickle
 from falsifiable.artifacts.safety.texts import configuration_findings, template_findings
 from falsifiable.artifacts.sources.files import SourceFile
 from falsifiable.artifacts.sources.folders import boundary_of
@@ -40,7 +33,8 @@ _START_BYTES = 512
 _END_RECORD_BYTES = 22
 _CLOSED = {
     b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"\xfd7zXZ\0": "an xz file", b"BZh": "a bzip2 file",
-    b"Rar!": "a RAR archive", b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"Rar!": "a RAR archive", b"\x28\xb5\x2f\xfd": "a zstd file", b"\x04\x22M\x18": "an LZ4 file",
+    b"\x5d\0\0\x80\0": "an LZMA file",
 }  # fmt: skip
 _CODE_SUFFIXES = (".py", ".pyc", ".so", ".dll", ".pyd")
 
@@ -53,7 +47,7 @@ def inspect_safety(path: Path, limits: Limits = DEFAULT_LIMITS) -> SafetyReport:
     if isinstance(path, RemotePath):
         found = [_not_looked(path.name, "it lies elsewhere", "only its headers are read; fetch it to look into it")]
         return SafetyReport(path, worst(found), tuple(found), 0)
-    files = list(islice(_files(path, limits), limits.safety_files + 1)) if path.is_dir() else [path]
+    files = list(islice(_files(path, limits), limits.safety_files + 1)) if _is_folder(path) else [path]
     looked_at = files[: limits.safety_files]
     many = replace(
         limits, pickle_opcodes=max(limits.safety_pickle_opcodes, limits.pickle_opcodes // max(1, len(files)))
@@ -69,10 +63,22 @@ def inspect_safety(path: Path, limits: Limits = DEFAULT_LIMITS) -> SafetyReport:
     return SafetyReport(path, worst(found), tuple(shown), len(looked_at))
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, a folder that may not be searched
+        return False
+
+
 def _files(folder: Path, limits: Limits, level: int = 0) -> Iterator[Path]:
-    """Files of a folder and the links in it; folders behind links are not followed."""
-    with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
+    """Files of a folder and the links in it; folders behind links are not followed. One that cannot be listed is told
+    when it is read as a file."""
+    try:
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        yield folder
+        return
     for entry in ordered:
         path = folder / entry.name
         if entry.is_dir(follow_symlinks=False):
@@ -116,19 +122,18 @@ def _file_findings(path: Path, file: str, limits: Limits) -> Iterator[Finding]:
     start = source.read(0, min(source.size, _START_BYTES))
     if path.suffix in _CODE_SUFFIXES:
         yield Finding("custom-code", "suspicious", file, None, f"a {path.suffix} file", "code that loaders may run")
+    packed = packed_findings(source, start, file, limits)
     if start.startswith(LOCAL):
-        yield from zip_findings(source, file, limits)
+        yield from packed or ()
         return
     yield from _appended_zip(source, file, limits)
-    if starts_as_pickle(start) and not is_safetensors(source):
-        yield from _whole_pickle(source, file, limits)
-    elif start[TAR_MAGIC_OFFSET:].startswith(TAR_MAGIC):
-        yield from tar_findings(source, file, limits)
-    elif start.startswith(b"\x1f\x8b"):
-        yield from gzip_findings(source, file, limits)
+    surely = starts_as_pickle(start) and not is_safetensors(source)
+    yield from file_pickle_findings(source, file, limits, surely=surely)  # any file may be one, whatever else it is
+    if packed is not None:
+        yield from packed
     elif start.startswith(b"\x89HDF"):
         yield from _keras(source, file, limits)
-    else:
+    elif not surely:
         yield from _plain_findings(source, start, file, limits)
 
 
@@ -147,21 +152,6 @@ def _plain_findings(source: SourceFile, start: bytes, file: str, limits: Limits)
     elif source.path.suffix in (".jinja", ".jinja2"):
         text = source.read(0, min(source.size, limits.chat_template_bytes)).decode("utf-8", "replace")
         yield from template_findings(text, file)
-    if closed is None and not start.startswith(b"GGUF"):
-        content = source.read(0, min(source.size, limits.read_block_bytes))
-        yield from hidden_pickle_findings(content, source.path, file, limits)
-
-
-def _whole_pickle(source: SourceFile, file: str, limits: Limits) -> Iterator[Finding]:
-    """A pickle at the start of a file; only as much of the file is read as the pickles take."""
-    for size in (limits.read_block_bytes, limits.pickle_bytes):
-        complete = source.size <= size
-        found = list(
-            pickle_findings(source.read(0, min(source.size, size)), source.path, file, limits, complete=complete)
-        )
-        if complete or not any(one.kind == "not-looked-into" for one in found):
-            break
-    yield from found
 
 
 def _appended_zip(source: SourceFile, file: str, limits: Limits) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from falsifiable.artifacts.formats.pytorch.pickle_machine import run_pickle
 from falsifiable.artifacts.formats.pytorch.pickle_objects import PickleRun
 from falsifiable.artifacts.limits import Limits
 from falsifiable.artifacts.safety.findings import Finding
+from falsifiable.artifacts.sources.files import Readable
 
 _MOST_PICKLES = 64  # in one file, one behind the other
 _HIGHEST_PROTOCOL = 5
@@ -22,6 +23,24 @@ def starts_as_pickle(start: bytes) -> bool:
     return len(start) >= 2 and start[0] == 0x80 and start[1] <= _HIGHEST_PROTOCOL
 
 
+def file_pickle_findings(source: Readable, file: str, limits: Limits, *, surely: bool) -> Iterator[Finding]:
+    """Findings in a file as an unpickler reads it from its start; only as much is read as that takes.
+
+    ``surely`` says that it is a pickle and nothing else.
+    """
+    found: list[Finding] = []
+    for size in (limits.read_block_bytes, limits.pickle_bytes):
+        content = source.read(0, min(source.size, size))
+        complete = source.size <= size
+        if surely:
+            found = list(pickle_findings(content, source.path, file, limits, complete=complete))
+        else:
+            found = list(hidden_pickle_findings(content, source.path, file, limits, total=source.size))
+        if complete or not any(one.kind == "not-looked-into" for one in found):
+            break
+    yield from found
+
+
 def pickle_findings(
     content: bytes, path: Path, file: str, limits: Limits, *, base_offset: int = 0, complete: bool = True
 ) -> Iterator[Finding]:
@@ -31,7 +50,8 @@ def pickle_findings(
         run = _run(content, path, position, base_offset, limits)
         yield from _names(run, file)
         if run.fault is not None:
-            yield _broken(run, file, complete)
+            yield _broken(run, file, base_offset + len(content) if complete else None)
+        if run.ending != "stop":
             return
         first = run.value if count == 1 else first
         position = run.end - base_offset
@@ -39,6 +59,9 @@ def pickle_findings(
             return  # what follows the pickles of a legacy checkpoint are its storages
         if not starts_as_pickle(content[position : position + 2]):
             break
+    behind = list(_names(_run(content, path, position, base_offset, limits), file))
+    if any(one.verdict == "dangerous" for one in behind):  # protocol 0 has no mark at its start
+        yield from behind
     rest = f"{len(content) - position} bytes" if complete else "bytes"
     yield Finding(
         "hidden-content", "suspicious", file, base_offset + position, f"{rest} behind the pickle",
@@ -47,18 +70,25 @@ def pickle_findings(
 
 
 def hidden_pickle_findings(
-    content: bytes, path: Path, file: str, limits: Limits, *, base_offset: int = 0
+    content: bytes, path: Path, file: str, limits: Limits, *, base_offset: int = 0, total: int | None = None
 ) -> Iterator[Finding]:
     """Findings in content that is a pickle by chance only: told if it is whole and calls, or names something dangerous.
 
-    Pickles of protocol 0 and 1 begin with any opcode, so that any bytes may be one.
+    Pickles of protocol 0 and 1 begin with any opcode, so that any bytes may be one. ``total`` says of how many bytes
+    the content is the beginning. What is a pickle as far as it was read, and not read to its end, is told as such.
     """
     run = _run(content, path, 0, base_offset, limits)
     found = list(_names(run, file))
-    if any(one.verdict == "dangerous" for one in found) or (found and run.fault is None):
+    total = base_offset + (len(content) if total is None else total)
+    if any(one.verdict == "dangerous" for one in found) or (found and run.ending == "stop") or _goes_on(run, total):
         yield from found
         if run.fault is not None:
-            yield _broken(run, file, complete=True)
+            yield _broken(run, file, total)
+
+
+def _goes_on(run: PickleRun, total: int) -> bool:
+    """Whether an unpickler that is given the bytes up to ``total`` may run further than this reader did."""
+    return run.ending == "limit" or (run.ending == "cut" and run.wanted <= total)
 
 
 def _run(content: bytes, path: Path, start: int, base_offset: int, limits: Limits) -> PickleRun:
@@ -85,10 +115,11 @@ def _names(run: PickleRun, file: str) -> Iterator[Finding]:
         yield Finding("pickle-call", "suspicious", file, None, f"and {left} more names", "not known to be harmless")
 
 
-def _broken(run: PickleRun, file: str, complete: bool) -> Finding:
+def _broken(run: PickleRun, file: str, total: int | None) -> Finding:
+    """The finding on a run with a fault; ``total`` is where the bytes end, None where that is behind what was read."""
     fault = run.fault
     assert fault is not None  # noqa: S101 - the caller asked because there is one
-    if not complete:
+    if total is None or _goes_on(run, total):
         return Finding(
             "not-looked-into",
             "suspicious",

@@ -9,6 +9,8 @@ from falsifiable.artifacts.safety.findings import Finding
 
 _SPECIAL_ATTRIBUTE = re.compile(r"__\w+__|\\x5f|\\u005f", re.IGNORECASE)
 _UNUSUAL = re.compile(r"\battr\s*\(|\|\s*attr\b|\bimport\b|\binclude\b|\bextends\b|\blipsum\b|\bcycler\b|\bjoiner\b")
+# A text that begins or ends with an underscore, and a format that makes letters of numbers: how names are put together.
+_PIECES = re.compile(r"['\"]_[^'\"]*['\"]|['\"][^'\"]*_['\"]|%c")
 _LONGEST_SHOWN = 60
 
 
@@ -22,7 +24,7 @@ def template_findings(template: str, file: str) -> Iterator[Finding]:
                 "in an unsandboxed renderer such attributes lead to running commands",
             )  # fmt: skip
             return
-        unusual = _UNUSUAL.search(code)
+        unusual = _UNUSUAL.search(code) or _PIECES.search(code)
         if unusual is not None:
             yield Finding(
                 "chat-template", "suspicious", file, place, f"the chat template uses {unusual[0][:_LONGEST_SHOWN]!r}",
@@ -48,8 +50,8 @@ def _jinja_code(template: str) -> Iterator[tuple[int, str]]:
 
 
 def _without_texts(code: str) -> str:
-    """Words in string literals say nothing, escapes and underscores in them do."""
-    return re.sub(r"'[^'_\\]*'|\"[^\"_\\]*\"", "''", code)
+    """Words in string literals say nothing, escapes, formats and underscores in them do."""
+    return re.sub(r"'[^'_%\\]*'|\"[^\"_%\\]*\"", "''", code)
 
 
 def configuration_findings(fields: Mapping[str, object], file: str) -> Iterator[Finding]:

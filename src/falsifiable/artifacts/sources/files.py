@@ -8,9 +8,10 @@ import mmap
 import os
 import stat
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.limits import DEFAULT_LIMITS
@@ -34,27 +35,51 @@ _OPEN_FAILURES = {
 }
 
 
-class Source(Protocol):
-    """What readers need of an open file, wherever it lies: all of it is said at :class:`SourceFile`."""
+_Door = TypeVar("_Door", bound=Callable[..., Any])
+
+
+def door(opens: _Door) -> _Door:
+    """Make what the operating system refuses a function that opens a path an ArtifactError too.
+
+    A file is refused when it is opened; a name that is too long, or a folder that may not be searched, before.
+    """
+
+    @wraps(opens)
+    def opened(path: Path | str, **options: Any) -> Any:
+        try:
+            return opens(path, **options)
+        except OSError as fault:
+            reason = _OPEN_FAILURES.get(fault.errno or 0, f"cannot be read: {fault.strerror or fault}")
+            raise ArtifactError(path, reason) from fault
+
+    return cast("_Door", opened)
+
+
+class Readable(Protocol):
+    """Bytes that can be read by position: an open file, or what was unpacked from one."""
 
     @property
     def path(self) -> Path:
         """Where it is, for messages."""
 
     @property
+    def size(self) -> int:
+        """Bytes in the file."""
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Exactly ``count`` bytes from ``offset``."""
+
+
+class Source(Readable, Protocol):
+    """What readers need of an open file, wherever it lies: all of it is said at :class:`SourceFile`."""
+
+    @property
     def relative(self) -> str:
         """The name under which the file enters digests."""
 
     @property
-    def size(self) -> int:
-        """Bytes in the file."""
-
-    @property
     def known_sha256(self) -> str | None:
         """The digest if it has been computed."""
-
-    def read(self, offset: int, count: int) -> bytes:
-        """Exactly ``count`` bytes from ``offset``."""
 
     def read_into(self, buffer: memoryview, offset: int) -> None:
         """Fill ``buffer`` from ``offset``."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from falsifiable.artifacts.identity import digest_of_files, mutant_digest
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
+from falsifiable.artifacts.sources.files import door
 from falsifiable.artifacts.sources.remote_path import place_of
 from falsifiable.artifacts.tokenizers.token_ids import optional_id, optional_text, unsound
 
@@ -117,6 +118,7 @@ class Tokenizer:
         }
 
 
+@door
 def open_tokenizer(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Tokenizer:
     """The tokenizer in a file or in a folder that one was saved to.
 

@@ -42,7 +42,7 @@ def run_pickles(source: Source, persistent: Persistent, limits: Limits) -> Legac
     while True:
         content = source.read(0, ahead)
         runs = _runs(source, content, persistent, limits)
-        cut = runs[-1].fault is not None and ahead < min(source.size, limits.pickle_bytes)
+        cut = runs[-1].ending == "cut" and ahead < min(source.size, limits.pickle_bytes)
         if not cut:
             return LegacyPickles(tuple(runs))
         ahead = min(source.size, limits.pickle_bytes, 8 * ahead)

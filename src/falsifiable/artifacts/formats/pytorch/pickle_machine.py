@@ -2,7 +2,8 @@
 
 A pickle is a program. Where it names a function or class the machine puts an inert :class:`Reference` on its stack, and
 where it calls one an inert :class:`Called` that remembers the arguments; both are data, whatever they name. What was
-named and called before a stream breaks is kept, because an unpickler has run it by then.
+named and called before a stream breaks is kept, because an unpickler has run it by then. And a stream breaks only where
+every unpickler breaks: what else is wrong with it is noted as its fault, and what comes behind is read all the same.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from falsifiable.artifacts.formats.pytorch.pickle_objects import (
     COMPUTED,
     EXTENSION,
     Called,
+    Ending,
     OpaqueKey,
     Persistent,
     PickleRun,
     Reference,
 )
 from falsifiable.artifacts.formats.pytorch.pickle_opcodes import HANDLERS
-from falsifiable.artifacts.formats.pytorch.pickle_stack import FaultError, Machine, StopError
+from falsifiable.artifacts.formats.pytorch.pickle_stack import CutError, FaultError, LimitError, Machine, StopError
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["COMPUTED", "EXTENSION", "Called", "OpaqueKey", "Persistent", "PickleRun", "Reference", "run_pickle"]
@@ -42,25 +44,30 @@ def run_pickle(
     of kind ``unsound``, with the offset of the opcode.
     """
     machine = Machine(content, path, start, base_offset, persistent, limits)
-    value, fault = _run(machine)
-    end = base_offset + machine.position
-    return PickleRun(value, end, tuple(machine.references), tuple(machine.calls), machine.opcodes, fault)
+    ending, broken = _run(machine)
+    fault = machine.fault or broken
+    value = machine.stack[-1] if fault is None else None
+    end, wanted = base_offset + machine.position, base_offset + machine.wanted
+    return PickleRun(
+        value, end, tuple(machine.references), tuple(machine.calls), machine.opcodes, fault, ending, wanted
+    )
 
 
-def _run(machine: Machine) -> tuple[object, ArtifactError | None]:
-    """The value, or None and why there is none."""
+def _run(machine: Machine) -> tuple[Ending, ArtifactError | None]:
+    """Where it ended, and why unless at STOP."""
     try:
         _steps(machine)
     except StopError:
-        return machine.stack[-1], None
+        return "stop", None
     except FaultError as fault:
-        return None, machine.error(str(fault))
+        ending: Ending = "cut" if isinstance(fault, CutError) else "limit" if isinstance(fault, LimitError) else "break"
+        return ending, machine.error(str(fault))
     except ArtifactError as fault:
-        return None, fault
+        return "break", fault
     except IndexError:
-        return None, machine.error("takes from an empty stack")
+        return "break", machine.error("takes from an empty stack")
     except (ValueError, struct.error) as fault:
-        return None, machine.error(f"holds a malformed value ({fault})"[:200])
+        return "break", machine.error(f"holds a malformed value ({fault})"[:200])
     raise AssertionError  # _steps ends by an exception only
 
 
@@ -71,9 +78,9 @@ def _steps(machine: Machine) -> None:
         position = machine.position
         if position >= size:
             machine.started = size
-            raise FaultError("ends before its STOP opcode: the file was cut")
+            raise machine.cut(1, "ends before its STOP opcode: the file was cut")
         machine.started = position
         machine.position = position + 1
         machine.opcodes += 1
         handlers[content[position]](machine)
-    raise FaultError(f"has more than {budget} opcodes, the limit")
+    raise LimitError(f"has more than {budget} opcodes, the limit")

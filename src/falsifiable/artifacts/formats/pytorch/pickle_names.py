@@ -54,11 +54,14 @@ _HARMLESS: Mapping[str, frozenset[str]] = {
         "torch._tensor": "_rebuild_from_type _rebuild_from_type_v2 Tensor",
         "torch.nn.parameter": "Parameter Buffer UninitializedParameter UninitializedBuffer",
         "torch.random": "Generator",
+        # activations, which modules that were saved whole name
+        "torch.nn.functional": "relu gelu silu mish elu leaky_relu softmax log_softmax softplus tanh sigmoid relu6",
+        "torch._C._nn": "gelu silu mish elu softplus leaky_relu",
         "collections": "OrderedDict defaultdict Counter deque ChainMap UserDict",
         "_codecs": "encode",  # how protocol 2 writes bytes; the encodings accepted are checked in judge_call
         "copyreg": "_reconstructor __newobj__ __newobj_ex__",
         "builtins": "set frozenset list dict tuple int float bool str bytes bytearray complex object slice range "
-        "unicode long NoneType Ellipsis NotImplemented",
+        "unicode long xrange NoneType Ellipsis NotImplemented",
         "datetime": "datetime date time timedelta timezone",
         "pathlib": "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath",
         "argparse": "Namespace",
@@ -71,12 +74,15 @@ _HARMLESS: Mapping[str, frozenset[str]] = {
         **{f"numpy{core}.multiarray": "_reconstruct scalar" for core in (".core", "._core")},
         **{f"numpy{core}.numeric": "_frombuffer" for core in (".core", "._core")},
         "numpy": "ndarray dtype float64 float32 float16 int64 int32 int16 int8 uint64 uint32 uint16 uint8 bool_ "
-        "complex64 complex128",
+        "complex64 complex128 bool str_ bytes_ longlong ulonglong intc uintc longdouble datetime64 timedelta64",
         "numpy.dtypes": "Float64DType Float32DType Float16DType Int64DType Int32DType Int16DType Int8DType "
         "UInt64DType UInt32DType UInt16DType UInt8DType BoolDType StrDType",
         "numpy.random._pickle": "__randomstate_ctor __generator_ctor __bit_generator_ctor",
         "numpy.random._mt19937": "MT19937",
-        "numpy.random._pcg64": "PCG64",
+        "numpy.random._pcg64": "PCG64 PCG64DXSM",
+        "numpy.random._philox": "Philox",
+        "numpy.random._sfc64": "SFC64",
+        "numpy.random.bit_generator": "SeedSequence __pyx_unpickle_SeedSequence",
         "omegaconf.dictconfig": "DictConfig",
         "omegaconf.listconfig": "ListConfig",
         "omegaconf.base": "Metadata ContainerMetadata",
@@ -110,18 +116,20 @@ _DANGEROUS_MODULES: Mapping[str, str] = {
     name: why
     for why, names in {
         _RUNS_COMMANDS: "os posix nt posixpath ntpath subprocess _posixsubprocess pty popen2 pexpect sh "
-        "webbrowser antigravity multiprocessing signal _winapi winreg msvcrt fcntl",
+        "webbrowser antigravity multiprocessing signal _winapi winreg msvcrt fcntl _aix_support _osx_support "
+        "readline termios",
         _RUNS_CODE: "code codeop runpy bdb pdb cProfile profile _lsprof timeit trace doctest unittest test idlelib "
         "lib2to3 distutils setuptools pip ensurepip venv zipapp pydoc py_compile compileall cmd asyncio sched "
-        "_pyrepl dill cloudpickle execnet IPython pytest nose",
+        "_pyrepl dill cloudpickle execnet IPython pytest nose pkg_resources rlcompleter tkinter _tkinter turtle cgitb "
+        "numexpr jinja2 mako",
         _REACHES_INTERPRETER: "sys importlib _frozen_importlib _frozen_importlib_external imp pkgutil zipimport site "
         "gc ctypes _ctypes cffi marshal _thread atexit faulthandler symtable modulefinder _testcapi "
         "_xxsubinterpreters _interpreters linecache",
         _REACHES_FILES: "_io _pyio shutil tempfile fileinput glob zipfile tarfile gzip bz2 lzma mmap sqlite3 dbm "
         "shelve",
         _REACHES_NETWORK: "socket _socket ssl http urllib urllib2 httplib ftplib smtplib smtpd poplib imaplib nntplib "
-        "telnetlib xmlrpc socketserver requests aiohttp httpx wsgiref",
-        _HANDS_OUT: "operator _operator",
+        "telnetlib xmlrpc socketserver requests aiohttp httpx wsgiref huggingface_hub",
+        _HANDS_OUT: "operator _operator concurrent",
         _LOADS: "pickle _pickle joblib jsonpickle yaml",
     }.items()
     for name in names.split()
@@ -139,16 +147,32 @@ _DANGEROUS_NAMES: Mapping[str, str] = {
     "io.FileIO": _REACHES_FILES, "logging.FileHandler": _REACHES_FILES, "threading.Thread": _HANDS_OUT,
     "threading.Timer": _HANDS_OUT,
     "random._os": _RUNS_COMMANDS,
+    "uuid._get_command_stdout": _RUNS_COMMANDS,
+    "platform._syscmd_ver": _RUNS_COMMANDS, "platform._syscmd_file": _RUNS_COMMANDS,
+    "contextlib.ExitStack.callback": _HANDS_OUT, "weakref.finalize": _HANDS_OUT,
+    "logging.basicConfig": _REACHES_FILES,
+    "pandas.read_pickle": _LOADS, "pandas.io.pickle.read_pickle": _LOADS,
+    "pandas.to_pickle": _REACHES_FILES, "pandas.io.pickle.to_pickle": _REACHES_FILES,
+    **{f"{module}.eval": _RUNS_CODE for module in ("pandas", "pandas.core.computation.eval")},
+    "sympy.sympify": _RUNS_CODE, "sympy.core.sympify.sympify": _RUNS_CODE, "sympy.parsing.sympy_parser": _RUNS_CODE,
+    "transformers.pipeline": _LOADS, "datasets.load_dataset": _LOADS,
     **{f"torch.{name}": _LOADS for name in ("load", "serialization.load", "jit.load", "package.PackageImporter",
                                             "_utils._import_dotted_name")},
-    "numpy.load": _LOADS,
-    "numpy.loadtxt": _REACHES_FILES, "numpy.fromfile": _REACHES_FILES, "numpy.memmap": _REACHES_FILES,
-    "numpy.save": _REACHES_FILES,
+    **{f"{module}.load": _LOADS for module in ("numpy", "numpy.lib.npyio", "numpy.lib._npyio_impl")},
+    **{f"numpy.{name}": _REACHES_FILES for name in (
+        "loadtxt", "fromfile", "memmap", "save", "savez", "savez_compressed", "savetxt", "genfromtxt", "DataSource",
+        "core.records.fromfile", "rec.fromfile", "lib._datasource.open")},
+    **{f"torch.{name}": _REACHES_FILES for name in ("save", "serialization.save", "from_file", "jit.save")},
 }  # fmt: skip
 _DANGEROUS_PARTS: Mapping[str, str] = {
     "torch.hub": _REACHES_NETWORK,
     "torch.utils.cpp_extension": _RUNS_CODE,
     "torch.utils.bottleneck": _RUNS_CODE,
+    "torch.utils.data.datapipes": _RUNS_CODE,
+    "torch.utils.model_zoo": _REACHES_NETWORK,
+    "torch.jit.unsupported_tensor_ops": _RUNS_CODE,
+    "torch.multiprocessing": _RUNS_COMMANDS,
+    "torch._ops": _LOADS,
     "torch.utils.collect_env": _RUNS_COMMANDS,
     "torch.utils._config_module": _LOADS,
     "torch.ops": _LOADS,
@@ -162,6 +186,15 @@ _DANGEROUS_PARTS: Mapping[str, str] = {
     "numpy.testing": _RUNS_CODE,
     "numpy.f2py": _RUNS_CODE,
     "numpy.distutils": _RUNS_CODE,
+}
+# Attributes that run commands or reach files, of whatever module or object they are taken.
+_DANGEROUS_ATTRIBUTES: Mapping[str, str] = {
+    **dict.fromkeys(("eval", "exec", "system", "popen", "check_output", "Popen", "import_module"), _RUNS_CODE),
+    **dict.fromkeys(("from_pretrained", "load_library", "import_ir_module"), _LOADS),
+    **dict.fromkeys(
+        ("from_file", "tofile", "write_text", "write_bytes", "touch", "unlink", "rmdir", "symlink_to", "hardlink_to"),
+        _REACHES_FILES,
+    ),
 }
 _SPECIAL = re.compile(r"__\w+__")
 _SINGLE_BYTE_ENCODINGS = {"latin1", "latin-1", "utf-8", "utf8", "ascii"}
@@ -231,6 +264,8 @@ def judge_attribute(called: Called) -> tuple[Reference | None, Judgement, str]:
     name = str(called.arguments[1])
     if _SPECIAL.fullmatch(name):
         return None, "dangerous", f"reaches the special attribute {name[:40]!r}"
+    if name in _DANGEROUS_ATTRIBUTES:
+        return None, "dangerous", f"takes the attribute {name!r} of an object: {_DANGEROUS_ATTRIBUTES[name]}"
     return None, "unknown", f"takes the attribute {name[:40]!r} of an object"
 
 
@@ -274,6 +309,4 @@ def _danger_of_way(parts: list[str], module_parts: int) -> str | None:
     for part in way[:-1]:
         if part in _DANGEROUS_MODULES or part == "builtins":
             return f"reaches the module {part!r} through another"
-    if way and way[-1] in ("eval", "exec", "system", "popen", "check_output", "Popen", "import_module"):
-        return _RUNS_CODE
-    return None
+    return _DANGEROUS_ATTRIBUTES.get(way[-1]) if way else None

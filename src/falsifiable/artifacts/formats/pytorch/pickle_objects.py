@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from falsifiable.artifacts.errors import ArtifactError
 
@@ -62,12 +63,17 @@ class OpaqueKey:
         self.value = value
 
 
+Ending = Literal["stop", "cut", "limit", "break"]
+"""Where a run ended: at STOP, at the end of the bytes, at a limit of ours, or where any unpickler breaks."""
+
+
 @dataclass(frozen=True, slots=True)
 class PickleRun:
     """What a pickle holds and what loading it would do.
 
-    ``end`` is the offset behind STOP, in the file. Where ``fault`` is set the stream broke there; ``value`` is None
-    then, and the rest is what came before the break.
+    ``end`` is the offset behind STOP, in the file. Where ``fault`` is set the value is None: the stream ended before
+    its STOP, or it holds what only other unpicklers than this one make a value of, and went on. References and calls
+    are those up to ``ending``; where that is ``cut``, bytes up to ``wanted`` were asked for.
     """
 
     value: object
@@ -76,6 +82,8 @@ class PickleRun:
     calls: tuple[Called, ...]
     opcodes: int
     fault: ArtifactError | None = None
+    ending: Ending = "stop"
+    wanted: int = 0
 
 
 Persistent = Callable[[object, int], object]

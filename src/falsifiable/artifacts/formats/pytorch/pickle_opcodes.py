@@ -6,6 +6,7 @@ The opcodes are those of CPython's ``Lib/pickle.py`` and ``Lib/pickletools.py`` 
 from __future__ import annotations
 
 import codecs
+import re
 import struct
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -16,6 +17,9 @@ from falsifiable.artifacts.formats.pytorch.pickle_stack import FaultError, Machi
 _HIGHEST_PROTOCOL = 5
 _LARGEST_INTEGER_KEY = 2**60  # beyond it, keys of equal hash could be chosen and a dict become quadratic
 _DICT_KEYS = (str, bytes, int, float, bool, type(None))
+_OCTAL = re.compile(rb"\s*([+-]?)0([0-7]*)")
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_ESCAPED = frozenset(b"\n\\'\"abfnrtvx01234567")
 
 Handler = Callable[[Machine], None]
 
@@ -33,8 +37,9 @@ def _set_pairs(machine: Machine, keys_and_values: list[Any]) -> None:
     if isinstance(target, Called):
         target.pairs = {} if target.pairs is None else target.pairs
         target = target.pairs
-    if not isinstance(target, dict):
-        raise FaultError(f"sets keys of {_described(target)}")
+    if not isinstance(target, dict):  # a list takes numbers, and whatever a name stands for may take anything
+        machine.note(f"sets keys of {_described(target)}")
+        return
     for key, value in zip(keys_and_values[::2], keys_and_values[1::2], strict=True):
         target[_key(key)] = value
 
@@ -44,9 +49,10 @@ def _add_items(machine: Machine, items: list[Any]) -> None:
     if isinstance(target, Called):
         target.items = [] if target.items is None else target.items
         target = target.items
-    if not isinstance(target, list):
-        raise FaultError(f"appends to {_described(target)}")
-    target.extend(items)
+    if isinstance(target, list):
+        target.extend(items)
+    else:
+        machine.note(f"appends to {_described(target)}")
 
 
 def _described(value: object) -> str:
@@ -75,12 +81,14 @@ def _frame(machine: Machine) -> None:
     length = int.from_bytes(machine.take(8), "little")
     left = len(machine.content) - machine.position
     if length > left:
-        raise FaultError(f"has a frame of {length} bytes, {left} are left: the file was cut")
+        raise machine.cut(length, f"has a frame of {length} bytes, {left} are left: the file was cut")
 
 
 def _stop(machine: Machine) -> NoReturn:
+    if not machine.stack:
+        raise FaultError("stops with 0 values on its stack")
     if len(machine.stack) != 1 or machine.outer:
-        raise FaultError(f"stops with {len(machine.stack)} values on its stack")
+        machine.note(f"stops with {len(machine.stack)} values on its stack")
     raise StopError
 
 
@@ -103,9 +111,8 @@ def _mark(machine: Machine) -> None:
 def _long(width: int) -> Handler:
     def handler(machine: Machine) -> None:
         length = int.from_bytes(machine.take(width), "little")
-        if length > machine.limits.pickle_integer_bytes:
-            raise FaultError(f"has an integer of {length} bytes (the limit is {machine.limits.pickle_integer_bytes})")
-        machine.stack.append(int.from_bytes(machine.take(length), "little", signed=True))
+        content = machine.short(machine.take(length), machine.limits.pickle_integer_bytes, "an integer")
+        machine.stack.append(int.from_bytes(content, "little", signed=True))
 
     return handler
 
@@ -115,13 +122,29 @@ def _int_line(machine: Machine) -> None:
     if machine.content[start : start + 3] in (b"00\n", b"01\n"):
         machine.stack.append(machine.line() == b"01")
     else:
-        machine.stack.append(machine.digits())
+        machine.stack.append(_whole_number(machine, machine.line()))
+
+
+def _long_line(machine: Machine) -> None:
+    machine.stack.append(_whole_number(machine, machine.line().removesuffix(b"L")))
+
+
+def _whole_number(machine: Machine, text: bytes) -> int:
+    """A whole number as C reads it: decimal, octal behind 0, and in other bases behind their sign."""
+    if len(text) > machine.limits.json_number_characters:
+        machine.note(f"has a number of {len(text)} digits")
+        return 0
+    octal = _OCTAL.fullmatch(text)
+    if octal is not None:
+        return int(octal[1] + b"0" + octal[2], 8)
+    return int(text, 0)
 
 
 def _float_line(machine: Machine) -> None:
     text = machine.line()
     if len(text) > machine.limits.json_number_characters:
-        raise FaultError(f"has a number of {len(text)} characters")
+        machine.note(f"has a number of {len(text)} characters")
+        text = b"0"
     machine.stack.append(float(text))
 
 
@@ -129,7 +152,21 @@ def _string_line(machine: Machine) -> None:
     text = machine.line().strip()
     if len(text) < 2 or text[0] != text[-1] or text[:1] not in (b"'", b'"'):
         raise FaultError("has a text without quotes")
-    machine.stack.append(_old_text(codecs.escape_decode(text[1:-1])[0]))
+    text = machine.short(text[1:-1], machine.limits.pickle_string_bytes, "a text")
+    machine.stack.append(_old_text(codecs.escape_decode(_ESCAPE.sub(_plain_escape, text))[0]))
+
+
+def _plain_escape(found: re.Match[bytes]) -> bytes:
+    """An escape of which Python does not warn that it means nothing: what it means is the same."""
+    escaped = found[1]
+    if len(escaped) == 3:
+        return b"\\%03o" % (int(escaped, 8) & 0xFF)
+    return found[0] if escaped[0] in _ESCAPED else b"\\" + found[0]
+
+
+def _text_line(machine: Machine) -> None:
+    text = machine.short(machine.line(), machine.limits.pickle_string_bytes, "a text")
+    machine.stack.append(text.decode("raw-unicode-escape"))
 
 
 def _tuple(count: int) -> Handler:
@@ -236,8 +273,14 @@ def _persistent(machine: Machine, identifier: object) -> None:
     machine.stack.append(machine.persistent(identifier, machine.offset))
 
 
-def _buffer(_: Machine) -> NoReturn:
-    raise FaultError("refers to a buffer outside itself")
+def _buffer(machine: Machine) -> None:
+    machine.note("refers to a buffer outside itself")
+    machine.stack.append(None)
+
+
+def _read_only(machine: Machine) -> None:
+    """Bytes are read-only as they are."""
+    machine.stack.append(machine.stack.pop())
 
 
 def _unknown(machine: Machine) -> NoReturn:
@@ -258,9 +301,9 @@ def _handlers() -> tuple[Handler, ...]:
         b"K": lambda m: m.push(m.take(1)[0]),
         b"M": lambda m: m.push(unsigned(m.take(2), "little")),
         b"J": lambda m: m.push(unsigned(m.take(4), "little", signed=True)),
-        b"I": _int_line, b"L": lambda m: m.push(m.digits()), b"\x8a": _long(1), b"\x8b": _long(4),
+        b"I": _int_line, b"L": _long_line, b"\x8a": _long(1), b"\x8b": _long(4),
         b"F": _float_line, b"G": lambda m: m.push(struct.unpack(">d", m.take(8))[0]),
-        b"S": _string_line, b"V": lambda m: m.push(m.line().decode("raw-unicode-escape")),
+        b"S": _string_line, b"V": _text_line,
         b"U": lambda m: m.push(_old_text(m.counted(1))),
         b"T": lambda m: m.push(_old_text(m.counted(4))),
         b"\x8c": lambda m: m.push(_text(m.counted(1))), b"X": lambda m: m.push(_text(m.counted(4))),
@@ -282,7 +325,7 @@ def _handlers() -> tuple[Handler, ...]:
         b"\x82": _extension(1), b"\x83": _extension(2), b"\x84": _extension(4),
         b"\x81": _new_object, b"\x92": _new_object_with_keywords, b"i": _instance_line, b"o": _object_from_mark,
         b"P": lambda m: _persistent(m, _text(m.line())), b"Q": lambda m: _persistent(m, m.stack.pop()),
-        b"\x97": _buffer, b"\x98": _buffer,
+        b"\x97": _buffer, b"\x98": _read_only,
     }  # fmt: skip
     return tuple(table.get(bytes([code]), _unknown) for code in range(256))
 

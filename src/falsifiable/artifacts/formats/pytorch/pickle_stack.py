@@ -14,6 +14,14 @@ class FaultError(Exception):
     """Why the stream cannot be read on."""
 
 
+class CutError(FaultError):
+    """The bytes end before the stream does."""
+
+
+class LimitError(FaultError):
+    """An unpickler would go on, and this reader does not."""
+
+
 class StopError(Exception):
     """The opcode STOP."""
 
@@ -43,6 +51,18 @@ class Machine:
         self.memo: dict[int, Any] = {}
         self.references: list[Reference] = []
         self.calls: list[Called] = []
+        self.fault: ArtifactError | None = None  # the first that did not end the run
+        self.wanted = 0  # up to where bytes were asked for that are not there
+
+    def note(self, what: str) -> None:
+        """Remember a fault that some unpickler would not stop at, so that what comes behind it is read."""
+        if self.fault is None:
+            self.fault = self.error(what)
+
+    def cut(self, count: int, what: str) -> CutError:
+        """The error that ``count`` bytes are asked for, which are more than there are."""
+        self.wanted = self.position + count
+        return CutError(what)
 
     def error(self, what: str) -> ArtifactError:
         """The fault at the opcode in hand."""
@@ -66,32 +86,37 @@ class Machine:
         start = self.position
         end = start + count
         if end > len(self.content):
-            raise FaultError(f"needs {count} bytes more, {len(self.content) - start} are left: the file was cut")
+            raise self.cut(count, f"needs {count} bytes more, {len(self.content) - start} are left: the file was cut")
         self.position = end
         return self.content[start:end]
 
     def line(self) -> bytes:
         """The bytes up to the next line feed, which is dropped."""
         start = self.position
-        end = self.content.find(b"\n", start, start + self.limits.pickle_string_bytes)
+        end = self.content.find(b"\n", start)
         if end < 0:
-            raise FaultError("has a text argument without an end")
+            raise self.cut(len(self.content) - start + 1, "has a text argument without an end")
         self.position = end + 1
         return self.content[start:end]
 
     def counted(self, width: int) -> bytes:
         """Bytes behind their length, a little-endian number of ``width`` bytes."""
         length = int.from_bytes(self.take(width), "little")
-        if length > self.limits.pickle_string_bytes:
-            raise FaultError(f"has a string of {length} bytes (the limit is {self.limits.pickle_string_bytes})")
-        return self.take(length)
+        return self.short(self.take(length), self.limits.pickle_string_bytes, "a string")
+
+    def short(self, text: bytes, limit: int, what: str) -> bytes:
+        """``text``; where it is longer than the limit, nothing, and a fault."""
+        if len(text) <= limit:
+            return text
+        self.note(f"has {what} of {len(text)} bytes (the limit is {limit})")
+        return b""
 
     def digits(self) -> int:
-        """A number written as text."""
+        """A number of the memo, written as text."""
         text = self.line()
         if len(text) > self.limits.json_number_characters:
-            raise FaultError(f"has a number of {len(text)} digits")
-        return int(text.rstrip(b"L"))
+            raise FaultError(f"has a memo entry of {len(text)} digits")
+        return int(text)
 
     # The stack
 
@@ -110,7 +135,7 @@ class Machine:
         """Store the top of the stack in the memo."""
         self.memo[index] = self.stack[-1]
         if len(self.memo) > self.limits.pickle_memo_entries:
-            raise FaultError(f"has more than {self.limits.pickle_memo_entries} memo entries, the limit")
+            raise LimitError(f"has more than {self.limits.pickle_memo_entries} memo entries, the limit")
 
     def recall(self, index: int) -> None:
         """Push what the memo holds."""
@@ -126,9 +151,9 @@ class Machine:
         reference = Reference(str(module), str(name), self.offset) if known else Reference(COMPUTED, "", self.offset)
         self.references.append(reference)
         if len(self.references) > self.limits.pickle_names:
-            raise FaultError(f"names more than {self.limits.pickle_names} functions and classes, the limit")
+            raise LimitError(f"names more than {self.limits.pickle_names} functions and classes, the limit")
         if known and len(str(module)) + len(str(name)) > self.limits.pickle_name_characters:
-            raise FaultError("names a function or class of absurd length")
+            raise LimitError("names a function or class of absurd length")
         return reference
 
     def call(self, target: object, arguments: object, opcode: str, named: object = None) -> Called:
@@ -137,5 +162,5 @@ class Machine:
         called = Called(target, plain, opcode, self.offset, named if isinstance(named, dict) else None)
         self.calls.append(called)
         if not isinstance(arguments, tuple):
-            raise FaultError(f"calls with arguments that are no tuple ({opcode})")
+            self.note(f"calls with arguments that are no tuple ({opcode})")
         return called

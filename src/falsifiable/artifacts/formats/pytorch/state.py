@@ -1,8 +1,8 @@
 """Which part of a PyTorch checkpoint is the model, and what else the checkpoint says.
 
 The rule, in order: the first of the keys in :data:`STATE_KEYS` whose value holds tensors (a mapping, or a module that
-was saved whole); else the tensors that stand directly in the top-level mapping; else those of every other nested
-mapping, under dotted names; and only if there are none, those of the optimizer and its like.
+was saved whole); else the tensors that stand directly in the top-level mapping, other than what is needed to resume
+(:data:`PARTS`); else those of every other nested mapping, under dotted names; and only if there are none, all others.
 """
 
 from __future__ import annotations
@@ -53,18 +53,23 @@ class StateFinder:
         for key in STATE_KEYS:
             if key in top and (found := self._all(top[key])):
                 return key, found
-        direct = {str(key): tensor for key, value in top.items() if (tensor := rebuilt(value, self.path)) is not None}
-        if direct:
-            return "", direct
         others = {key: value for key, value in top.items() if key not in _PART_KEYS}
-        return "", self._all(others) or self._all(dict(top))
+        direct = {key: value for key, value in others.items() if rebuilt(value, self.path) is not None}
+        if direct:  # among weights, a tensor that is called "step" is one of them
+            direct = {key: value for key, value in top.items() if rebuilt(value, self.path) is not None}
+        return "", self._all(direct) or self._all(others) or self._all(dict(top))
 
     def of_module(self, value: object) -> Found:
         """The tensors of whatever was saved in the place of a mapping."""
         return self._all(value)
 
     def _all(self, value: object) -> Found:
-        return dict(self._tensors(value, "", 0))
+        found: Found = {}
+        for name, tensor in self._tensors(value, "", 0):
+            if name in found:
+                raise ArtifactError(self.path, f"two tensors are called {name[:80]!a}", kind="unsound")
+            found[name] = tensor
+        return found
 
     def _tensors(self, value: object, prefix: str, depth: int) -> Iterator[tuple[str, Rebuilt | Unread]]:
         self.count()
@@ -193,7 +198,11 @@ def _numpy_scalar(dtype: object, content: object, *, otherwise: object) -> objec
     if isinstance(content, Called) and content.arguments and isinstance(content.arguments[0], str):
         content = content.arguments[0].encode("latin-1", "replace")  # bytes, as protocol 2 writes them
     code = dtype.arguments[0] if isinstance(dtype, Called) and dtype.arguments else None
-    layout = struct.Struct(_NUMPY_NUMBERS.get(code, "0s")) if isinstance(code, str) else None
-    if layout is None or not layout.size or not isinstance(content, bytes) or len(content) != layout.size:
+    number = _NUMPY_NUMBERS.get(code, "0s") if isinstance(code, str) else "0s"
+    state = dtype.state if isinstance(dtype, Called) else None
+    if isinstance(state, tuple) and state[1:2] == (">",):
+        number = number.replace("<", ">")
+    layout = struct.Struct(number)
+    if not layout.size or not isinstance(content, bytes) or len(content) != layout.size:
         return otherwise
     return layout.unpack(content)[0]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
-from falsifiable.artifacts.sources.files import Source
+from falsifiable.artifacts.sources.files import Readable, Source
 
 LOCAL = b"PK\x03\x04"
 _CENTRAL = b"PK\x01\x02"
@@ -63,7 +63,7 @@ class _Entry:
     header: int
 
 
-def read_zip(source: Source, limits: Limits = DEFAULT_LIMITS) -> Mapping[str, ZipMember]:
+def read_zip(source: Readable, limits: Limits = DEFAULT_LIMITS) -> Mapping[str, ZipMember]:
     """The members of an archive by name, in the order of their data; no data is read.
 
     Raises ArtifactError: ``unreadable`` for what is cut, empty or surrounded by other bytes, ``unsound`` where the
@@ -90,7 +90,7 @@ def read_zip(source: Source, limits: Limits = DEFAULT_LIMITS) -> Mapping[str, Zi
     return members
 
 
-def read_member(source: Source, member: ZipMember, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def read_member(source: Readable, member: ZipMember, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes of a small member, inflated where it is deflated, and its checksum verified."""
     content = read_unverified(source, member, limits)
     if zlib.crc32(content) != member.crc32:
@@ -98,7 +98,7 @@ def read_member(source: Source, member: ZipMember, limits: Limits = DEFAULT_LIMI
     return content
 
 
-def read_unverified(source: Source, member: ZipMember, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def read_unverified(source: Readable, member: ZipMember, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes of a small member whatever its checksum says, as loaders take them."""
     most = limits.zip_inflated_bytes
     if max(member.size, member.stored_bytes) > most:
@@ -127,7 +127,7 @@ def verify_member(source: Source, member: ZipMember, limits: Limits = DEFAULT_LI
         raise _wrong_checksum(source, member)
 
 
-def _directory_place(source: Source) -> tuple[int, int, int]:
+def _directory_place(source: Readable) -> tuple[int, int, int]:
     """Where the central directory begins, its bytes and its members."""
     if source.size < _END_RECORD.size:
         raise _unreadable(source, f"{source.size} bytes", "a zip archive", "The file is empty or was cut")
@@ -152,7 +152,7 @@ def _directory_place(source: Source) -> tuple[int, int, int]:
     return start, size, count
 
 
-def _end_record(source: Source) -> tuple[int, tuple[int, ...]]:
+def _end_record(source: Readable) -> tuple[int, tuple[int, ...]]:
     """The end-of-directory record, which must be the only one behind the last member."""
     tail_start = max(0, source.size - _END_RECORD.size - _LONGEST_COMMENT)
     place = source.size - _END_RECORD.size
@@ -175,7 +175,7 @@ def _end_record(source: Source) -> tuple[int, tuple[int, ...]]:
     return place, record
 
 
-def _zip64(source: Source, place: int, narrow: tuple[int, int, int]) -> tuple[int, int, int, int]:
+def _zip64(source: Readable, place: int, narrow: tuple[int, int, int]) -> tuple[int, int, int, int]:
     """Where the 64-bit end record lies, and the directory's start, size and count in it."""
     _, disk, end, disks = _LOCATOR.unpack(source.read(place - _LOCATOR.size, _LOCATOR.size))
     if end + _END64_RECORD.size != place - _LOCATOR.size or disk or disks > 1:
@@ -192,7 +192,7 @@ def _zip64(source: Source, place: int, narrow: tuple[int, int, int]) -> tuple[in
     return end, start, size, count
 
 
-def _entries(source: Source, start: int, size: int, count: int) -> list[_Entry]:
+def _entries(source: Readable, start: int, size: int, count: int) -> list[_Entry]:
     content = source.read(start, size)
     entries: list[_Entry] = []
     position = 0
@@ -204,7 +204,7 @@ def _entries(source: Source, start: int, size: int, count: int) -> list[_Entry]:
     return entries
 
 
-def _entry(source: Source, content: bytes, position: int, start: int) -> tuple[_Entry, int]:
+def _entry(source: Readable, content: bytes, position: int, start: int) -> tuple[_Entry, int]:
     if content[position : position + 4] != _CENTRAL or position + _CENTRAL_HEADER.size > len(content):
         raise _inconsistent(source, "its directory is cut or holds other bytes", start + position)
     (_, _, _, flags, method, _, _, crc32, stored, size, name_length, extra_length, comment_length, _, _, _, header) = (
@@ -221,7 +221,7 @@ def _entry(source: Source, content: bytes, position: int, start: int) -> tuple[_
     return _Entry(name, flags, method, crc32, stated["stored"], stated["size"], stated["header"]), end
 
 
-def _widen(source: Source, extra: bytes, stated: dict[str, int], place: int) -> None:
+def _widen(source: Readable, extra: bytes, stated: dict[str, int], place: int) -> None:
     """Replace what stands as 0xFFFFFFFF by the 64-bit values of extra field 1, in their fixed order."""
     wide = [name for name, value in stated.items() if value == 2**32 - 1]
     position = 0
@@ -238,7 +238,7 @@ def _widen(source: Source, extra: bytes, stated: dict[str, int], place: int) -> 
         raise _inconsistent(source, "a member of more than 4 GiB does not state its size", place)
 
 
-def _check_names(source: Source, entries: list[_Entry], limits: Limits) -> None:
+def _check_names(source: Readable, entries: list[_Entry], limits: Limits) -> None:
     seen: set[str] = set()
     for entry in entries:
         name = _name(source, entry, limits)
@@ -250,7 +250,7 @@ def _check_names(source: Source, entries: list[_Entry], limits: Limits) -> None:
         seen.add(name)
 
 
-def _name(source: Source, entry: _Entry, limits: Limits) -> str:
+def _name(source: Readable, entry: _Entry, limits: Limits) -> str:
     if not entry.name or len(entry.name) > limits.tensor_name_bytes or b"\0" in entry.name:
         raise _inconsistent(source, f"a member is called {entry.name[:80]!r}", entry.header)
     try:
@@ -259,7 +259,7 @@ def _name(source: Source, entry: _Entry, limits: Limits) -> str:
         raise _inconsistent(source, f"the name of member {entry.name[:80]!r} is not UTF-8", entry.header) from fault
 
 
-def _member(source: Source, entry: _Entry, expected: int, directory: int) -> tuple[ZipMember, int]:
+def _member(source: Readable, entry: _Entry, expected: int, directory: int) -> tuple[ZipMember, int]:
     """The member of an entry whose header must lie at ``expected``, and where the next must begin."""
     name = entry.name.decode()
     if entry.header != expected:
@@ -296,7 +296,7 @@ def _member(source: Source, entry: _Entry, expected: int, directory: int) -> tup
     return ZipMember(name, start, entry.stored_bytes, entry.size, entry.crc32, entry.method == _DEFLATED), end
 
 
-def _check_flags(source: Source, entry: _Entry, name: str) -> None:
+def _check_flags(source: Readable, entry: _Entry, name: str) -> None:
     if entry.flags & _ENCRYPTED:
         raise _unreadable(source, f"member {name!a} is marked as encrypted", "members that can be read", None)
     if entry.flags & ~_MEMBER_FLAGS or entry.method not in (_STORED, _DEFLATED):
@@ -306,7 +306,7 @@ def _check_flags(source: Source, entry: _Entry, name: str) -> None:
         raise _inconsistent(source, f"stored member {name!a} has two sizes", entry.header)
 
 
-def _behind_descriptor(source: Source, entry: _Entry, start: int, name: str) -> int:
+def _behind_descriptor(source: Readable, entry: _Entry, start: int, name: str) -> int:
     """The end of the data descriptor at ``start``, which must repeat the directory, with 32 or with 64 bits."""
     have = source.read(start, min(24, source.size - start))
     for layout in (struct.Struct("<4s3I"), struct.Struct("<4sI2Q")):
@@ -320,7 +320,7 @@ def _behind_descriptor(source: Source, entry: _Entry, start: int, name: str) -> 
     raise _inconsistent(source, f"the sizes behind member {name!a} are not those of the directory", start)
 
 
-def _check_ratio(source: Source, member: ZipMember, limits: Limits) -> None:
+def _check_ratio(source: Readable, member: ZipMember, limits: Limits) -> None:
     if member.size > _SMALL_BYTES and member.size > limits.zip_ratio_times * member.stored_bytes:
         raise ArtifactError(
             source.path,
@@ -331,7 +331,7 @@ def _check_ratio(source: Source, member: ZipMember, limits: Limits) -> None:
         )
 
 
-def _wrong_checksum(source: Source, member: ZipMember) -> ArtifactError:
+def _wrong_checksum(source: Readable, member: ZipMember) -> ArtifactError:
     return ArtifactError(
         source.path,
         f"the bytes of {member.name} are not those that were saved: their CRC-32 is another",
@@ -342,9 +342,9 @@ def _wrong_checksum(source: Source, member: ZipMember) -> ArtifactError:
     )
 
 
-def _inconsistent(source: Source, what: str, offset: int) -> ArtifactError:
+def _inconsistent(source: Readable, what: str, offset: int) -> ArtifactError:
     return ArtifactError(source.path, f"the zip archive is inconsistent: {what}", offset=offset, kind="unsound")
 
 
-def _unreadable(source: Source, what: str, expected: str, hint: str | None) -> ArtifactError:
+def _unreadable(source: Readable, what: str, expected: str, hint: str | None) -> ArtifactError:
     return ArtifactError(source.path, what, expected=expected, hint=hint)
