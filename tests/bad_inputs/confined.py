@@ -25,6 +25,11 @@ SECONDS_UNTIL_IT_HANGS = 60
 ROOT = Path(__file__).parents[2]
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment without the measuring of coverage, which takes processor time and writes files of its own."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")}
+
+
 @dataclass(frozen=True)
 class Done:
     """What a call came to. ``ended_by`` is the signal that ended it (SIGXCPU, SIGKILL: it computed too long; SIGALRM:
@@ -41,7 +46,7 @@ class Confined:
     """Calls ``contract ARGUMENTS``; close it when done."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        environment = {**unmeasured(), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.bad_inputs.confined"],
             cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -20,7 +20,7 @@ import pytest
 
 from falsifiable.artifacts import open_model
 from tests.artifacts.formats.test_safetensors import ONE, safetensors
-from tests.bad_inputs.confined import Done
+from tests.bad_inputs.confined import Done, unmeasured
 
 NAMES = ("model.safetensors", "model.gguf", "tokenizer.json", "manifest.json", "run.yaml")
 
@@ -194,8 +194,8 @@ def test_a_disk_that_is_full_leaves_the_evidence_as_it_was(shop: Any) -> None:
     shop.edit("contracts/shop.yaml", "equals: 56", "equals: 57")
     full = subprocess.run(
         [sys.executable, "-m", "falsifiable", "record"],
-        cwd=shop.root, env={**os.environ, **shop.environment}, capture_output=True, text=True, timeout=120, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
+        cwd=shop.root, env={**unmeasured(), **shop.environment}, capture_output=True, text=True, timeout=120,
+        check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
     )  # fmt: skip
     assert full.returncode == 2, full.stdout + full.stderr
     assert "Traceback" not in full.stderr

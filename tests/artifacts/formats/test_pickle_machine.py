@@ -136,6 +136,11 @@ BROKEN = {
     "integer of many digits": (b"I" + b"9" * 5000 + b"\n.", "number of 5000 digits"),
     "negative memo": (b"Ng-1\n.", "memo entry -1"),
     "frame beyond the file": (b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00N.", "frame of 255 bytes"),
+    "opcode over the end of a frame": (b"\x80\x04\x95\2\0\0\0\0\0\0\0M\0\0N.", "over the end of a frame"),
+    "text over the end of a frame": (b"\x80\x04\x95\2\0\0\0\0\0\0\0I1\n.", "over the end of a frame"),
+    "frame over the end of a frame": (
+        b"\x80\x04\x95\x0b\0\0\0\0\0\0\0\x95\4\0\0\0\0\0\0\0NNN.", "over the end of a frame"),
+    "STOP before the end of a frame": (b"\x80\x04\x95\4\0\0\0\0\0\0\0N.N.", "over the end of a frame"),
     "out-of-band buffer": (b"\x80\x05\x97.", "buffer outside"),
     "persistent id": (b"\x80\x02NQ.", "object outside itself"),
     "key without value": (b"\x80\x02}(Nu.", "key without a value"),

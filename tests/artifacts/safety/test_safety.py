@@ -7,6 +7,7 @@ import collections
 import gzip
 import io
 import json
+import pickle
 import struct
 import zipfile
 import zlib
@@ -168,6 +169,22 @@ def test_a_pickle_without_a_mark_is_found(file, canary, prefix):
 @pytest.mark.parametrize("content", [b"N0" * 600_000, b"S'" + b"a" * (33 * 2**20) + b"'\n."], ids=["opcodes", "bytes"])
 def test_a_pickle_longer_than_is_looked_at_is_not_safe(file, content):
     assert kinds(looked_at(file, content)) == ["not-looked-into"]
+
+
+def test_a_frame_that_hides_a_call_from_readers_of_bytes(file):
+    """An unpickler of a file, as torch.load has one, loses the rest of a frame and runs what is text to others."""
+    called: list[str] = []
+
+    class Recording(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> object:
+            called.append(f"{module}.{name}")
+            return print
+
+    call = b"0cos\nsystem\n)R0N.".ljust(ord("N"), b"N")
+    content = b"\x80\x04\x95\2\0\0\0\0\0\0\0MabC" + bytes([len(call)]) + call + b"0."
+    Recording(io.BytesIO(content)).load()
+    assert called == ["os.system"]
+    assert looked_at(file, content).verdict == "suspicious"
 
 
 def test_a_string_that_ends_behind_the_file_is_no_pickle(file):

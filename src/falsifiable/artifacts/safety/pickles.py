@@ -125,7 +125,7 @@ def _broken(run: PickleRun, file: str, total: int | None) -> Finding:
             "suspicious",
             file,
             fault.offset,
-            "a pickle longer than is looked at",
+            fault.message if run.ending == "limit" else "a pickle longer than is looked at",
             "its rest is unknown",
         )
     return Finding(

@@ -82,6 +82,9 @@ def _frame(machine: Machine) -> None:
     left = len(machine.content) - machine.position
     if length > left:
         raise machine.cut(length, f"has a frame of {length} bytes, {left} are left: the file was cut")
+    end = machine.position + length
+    machine.check_frame(end)
+    machine.frame_end = max(machine.frame_end, end)
 
 
 def _stop(machine: Machine) -> NoReturn:
@@ -89,6 +92,7 @@ def _stop(machine: Machine) -> NoReturn:
         raise FaultError("stops with 0 values on its stack")
     if len(machine.stack) != 1 or machine.outer:
         machine.note(f"stops with {len(machine.stack)} values on its stack")
+    machine.check_frame(len(machine.content) + 1)
     raise StopError
 
 

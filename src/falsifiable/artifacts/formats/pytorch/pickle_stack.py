@@ -53,6 +53,7 @@ class Machine:
         self.calls: list[Called] = []
         self.fault: ArtifactError | None = None  # the first that did not end the run
         self.wanted = 0  # up to where bytes were asked for that are not there
+        self.frame_end = 0
 
     def note(self, what: str) -> None:
         """Remember a fault that some unpickler would not stop at, so that what comes behind it is read."""
@@ -87,6 +88,8 @@ class Machine:
         end = start + count
         if end > len(self.content):
             raise self.cut(count, f"needs {count} bytes more, {len(self.content) - start} are left: the file was cut")
+        if start < self.frame_end:  # asked here, because most bytes are taken outside of frames
+            self.check_frame(end)
         self.position = end
         return self.content[start:end]
 
@@ -96,8 +99,18 @@ class Machine:
         end = self.content.find(b"\n", start)
         if end < 0:
             raise self.cut(len(self.content) - start + 1, "has a text argument without an end")
+        self.check_frame(end + 1)
         self.position = end + 1
         return self.content[start:end]
+
+    def check_frame(self, end: int) -> None:
+        """Bytes up to ``end`` must not leave the frame they begin in.
+
+        Python's unpickler in C drops what is left of a frame then, and reads on behind it when it reads a file, but not
+        when it reads bytes: the stream is two programs, of which the other one is not read here.
+        """
+        if self.position < self.frame_end < end:
+            raise LimitError("reaches over the end of a frame, where unpicklers differ in what they read")
 
     def counted(self, width: int) -> bytes:
         """Bytes behind their length, a little-endian number of ``width`` bytes."""
