@@ -296,6 +296,9 @@ def _broken_further_in(opened: Mapping[str, Opened], judgements: Sequence[Judgem
 
 
 def _is_about(found: str, one: Opened) -> bool:
-    """Whether a message begins with the file bound to a role, or with one in the folder bound to it."""
-    paths = [path for path in (one.path, str(one.message.get("path", ""))) if path]
+    """Whether a message begins with the file bound to a role, or with one in the folder bound to it.
+
+    A run folder holds models, each of which answers for itself.
+    """
+    paths = [path for path in (one.path, str(one.message.get("path", ""))) if path and one.kind != "run"]
     return found.startswith(tuple(f"{path}{end}" for path in paths for end in (":", "/")))
