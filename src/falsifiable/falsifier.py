@@ -24,12 +24,12 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin
 
-from falsifiable.artifacts import Command, Corpus, Model, Run, Tokenizer
+from falsifiable.artifacts import Command, Corpus, FileSet, Model, Run, Table, Tokenizer
 from falsifiable.contracts.model import CHECK_NAME, Ceiling, Criterion, Kind, Scalar
-from falsifiable.contracts.signature import CheckSignature, Parameter, ParameterType
+from falsifiable.contracts.signature import CheckSignature, EvidenceFor, Parameter, ParameterType
 
 SEMANTICS = 2
 """What the readers and this SDK make of the same bytes, as a number that enters every source digest. Raise it by hand
@@ -37,7 +37,7 @@ whenever a golden file of the artifacts room changes: evidence recorded before i
 
 Outcome = Literal["held", "falsified", "inconclusive"]
 Quantity = Scalar | None
-Artifact = Model | Tokenizer | Run | Corpus | Command
+Artifact = Model | Tokenizer | Run | Corpus | Command | Table | FileSet
 
 KIND_OF: Mapping[type, Kind] = {
     Model: "model",
@@ -45,6 +45,8 @@ KIND_OF: Mapping[type, Kind] = {
     Run: "run",
     Corpus: "corpus",
     Command: "command",
+    Table: "table",
+    FileSet: "files",
 }
 
 _CEILINGS: Mapping[str, Ceiling] = {"algorithm": "partial", "integration": "integration", "any": "discharged"}
@@ -217,17 +219,26 @@ def falsifier(
     name: str,
     *,
     level: Literal["algorithm", "integration", "any"] = "any",
-    needs: Literal["header", "tensors", "fingerprints"] = "header",
+    needs: Literal["header", "tensors", "fingerprints", "folder"] = "header",
     imports: tuple[str, ...] = (),
+    evidence_for: EvidenceFor = "",
+    compares_copies: bool = False,
+    remembered: bool = True,
 ) -> Callable[[Callable[..., Verdict]], Falsifier]:
     """Register a check under ``name`` (kebab-case, dotted: ``family.property``).
 
     Args:
         name: what a contract writes under ``check``.
         level: the highest level its verdicts can support; ``algorithm`` stands for PARTIAL.
-        needs: how much of a model it reads; ``fingerprints`` are computed once for all checks.
+        needs: how much of a model it reads; ``fingerprints`` are computed once for all checks; ``folder`` is every
+            file that lies there, those too that are no part of the model and that its digest does not cover.
         imports: heavy modules it imports inside its body, so that a worker can load them once for several checks; a
             check whose modules are absent is inconclusive.
+        evidence_for: what a falsified verdict on a run shows that run to suffer from; `contract diagnose` reads it.
+        compares_copies: whether it only compares with a recorded digest, or with a copy of the same thing. Such a check
+            notices any change and understands none, so that it is left out of the score of ``contract challenge``.
+        remembered: False for a check whose verdict rests on more than the bytes bound, such as the times of files: it
+            is asked again every time.
 
     Raises:
         TypeError: for a name, parameter or annotation the SDK does not know; the message lists what is accepted.
@@ -237,6 +248,7 @@ def falsifier(
 
     def register(function: Callable[..., Verdict]) -> Falsifier:
         declared, subjects = _signature(name, function, _CEILINGS[level], needs, imports)
+        declared = replace(declared, evidence_for=evidence_for, compares_copies=compares_copies, remembered=remembered)
         known = REGISTRY.get(name)
         if known is not None and known.declared.module != declared.module:
             raise TypeError(f"check {name} is defined in both {known.declared.module} and {declared.module}")

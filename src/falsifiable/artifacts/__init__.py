@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.corpora.corpus import Corpus as Corpus
     from falsifiable.artifacts.corpora.corpus import open_corpus as open_corpus
     from falsifiable.artifacts.errors import ArtifactError as ArtifactError
+    from falsifiable.artifacts.file_set import FileSet as FileSet
+    from falsifiable.artifacts.file_set import open_files as open_files
     from falsifiable.artifacts.fingerprints.fingerprint import Fingerprint as Fingerprint
     from falsifiable.artifacts.kinds import detect_kind as detect_kind
     from falsifiable.artifacts.kinds import open_artifact as open_artifact
@@ -31,7 +33,13 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.origin import read_origin as read_origin
     from falsifiable.artifacts.runs.run import Run as Run
     from falsifiable.artifacts.runs.run import open_run as open_run
+    from falsifiable.artifacts.safety.findings import Finding as Finding
+    from falsifiable.artifacts.safety.inspection import inspect_safety as inspect_safety
+    from falsifiable.artifacts.safety.texts import configuration_findings as configuration_findings
+    from falsifiable.artifacts.safety.texts import template_findings as template_findings
     from falsifiable.artifacts.sources.files import folder_digest as folder_digest
+    from falsifiable.artifacts.table import Table as Table
+    from falsifiable.artifacts.table import open_table as open_table
     from falsifiable.artifacts.tensors import Tensor as Tensor
     from falsifiable.artifacts.tensors import TensorInfo as TensorInfo
     from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer as Tokenizer
@@ -45,6 +53,7 @@ _MODULES = {
     "corpora.corpus": ("Corpus", "open_corpus"),
     "errors": ("ArtifactError",),
     "sources.files": ("folder_digest",),
+    "file_set": ("FileSet", "open_files"),
     "fingerprints.fingerprint": ("Fingerprint",),
     "kinds": ("detect_kind", "open_artifact"),
     "limits": ("DEFAULT_LIMITS", "Limits"),
@@ -53,6 +62,10 @@ _MODULES = {
     "opening": ("open_model",),
     "origin": ("OriginRecord", "read_origin"),
     "runs.run": ("Run", "open_run"),
+    "safety.findings": ("Finding",),
+    "safety.inspection": ("inspect_safety",),
+    "safety.texts": ("configuration_findings", "template_findings"),
+    "table": ("Table", "open_table"),
     "tensors": ("Tensor", "TensorInfo"),
     "tokenizers.tokenizer": ("Tokenizer", "open_tokenizer"),
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from falsifiable.artifacts.adapter_config import AdapterConfig, config_of_mlx, config_of_peft
 from falsifiable.artifacts.architecture import Architecture, Family, architecture_of_config, architecture_of_gguf
 from falsifiable.artifacts.config import (
     ModelConfig,
@@ -41,7 +42,8 @@ class Conventions:
     ``architecture_keys`` are those that name an architecture, the first of them that which a mutation sets, to
     ``family_name`` of a family; ``dialect`` is how tensors of these stored names are named.
     ``embedded_tokenizer`` and ``with_embedded_tokenizer`` are None where a tokenizer lies beside the weights.
-    ``updates`` gives what an adapter adds to its base model; it is None where the file is no adapter.
+    ``updates`` gives what an adapter adds to its base model and ``adapter`` what it says of itself; both are None where
+    the file is no adapter.
     """
 
     architecture: Callable[[Metadata], Architecture]
@@ -55,6 +57,7 @@ class Conventions:
     embedded_tokenizer: Callable[[Metadata, Path], Tokenizer | None] | None = None
     with_embedded_tokenizer: Callable[[Metadata, Tokenizer | None], Metadata] | None = None
     updates: Callable[[Metadata, Mapping[str, TensorInfo], Callable[[str], Tensor]], Mapping[str, Tensor]] | None = None
+    adapter: Callable[[Metadata], AdapterConfig] | None = None
 
 
 def conventions_of(model_format: Format) -> Conventions:
@@ -176,8 +179,9 @@ _PEFT = Conventions(
     family_name=lambda _: None,
     dialect=lambda _: "huggingface",
     updates=_updates_of_peft,
+    adapter=config_of_peft,
 )
-_MLX = replace(_PEFT, updates=_updates_of_mlx)
+_MLX = replace(_PEFT, updates=_updates_of_mlx, adapter=config_of_mlx)
 _CONVENTIONS: Mapping[str, Conventions] = {
     "gguf": _GGUF,
     "apr": _APR,

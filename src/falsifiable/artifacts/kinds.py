@@ -11,22 +11,29 @@ from falsifiable.contracts.model import Kind
 
 if TYPE_CHECKING:
     from falsifiable.artifacts.corpora.corpus import Corpus
+    from falsifiable.artifacts.file_set import FileSet
     from falsifiable.artifacts.model import Model
     from falsifiable.artifacts.runs.run import Run
+    from falsifiable.artifacts.table import Table
     from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer
+
+    Opened = Model | Tokenizer | Run | Corpus | Table | FileSet
 
 RUN_RECORDS = ("run.yaml", "trainer_state.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
+LOG_SUFFIXES = (".log", ".txt", ".out")
+ROWS_SUFFIX = ".jsonl"
 
 
 def detect_kind(path: Path) -> Kind:
     """What kind of artifact ``path`` is, by the files it holds; what is nothing else is taken for a model.
 
     A folder with ``run.yaml`` is a run, whatever else it holds; opening says what is wrong with what is no model. A
-    checkpoint that a trainer wrote holds a model beside its ``trainer_state.json``, and is taken for the model.
+    checkpoint that a trainer wrote holds a model beside its ``trainer_state.json``, and is taken for the model. A text
+    in which MLX-LM's trainer reports is a run.
     """
     if path.name in RUN_RECORDS or _holds(path, RUN_RECORDS[:1]):
         return "run"
@@ -37,7 +44,15 @@ def detect_kind(path: Path) -> Kind:
         return "run"
     if path.name in TOKENIZERS or (not of_model and _holds(path, TOKENIZERS)):
         return "tokenizer"
-    return "model"
+    if path.suffix == ROWS_SUFFIX:
+        return "table"
+    return "run" if path.suffix in LOG_SUFFIXES and _is_mlx_log(path) else "model"
+
+
+def _is_mlx_log(path: Path) -> bool:
+    from falsifiable.artifacts.runs.mlx_log import is_mlx_log
+
+    return is_mlx_log(path)
 
 
 def _holds(folder: Path, names: Iterable[str]) -> bool:
@@ -47,7 +62,7 @@ def _holds(folder: Path, names: Iterable[str]) -> bool:
         return False
 
 
-def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Model | Tokenizer | Run | Corpus:
+def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Opened:
     """Open the file or folder at ``path`` as an artifact of ``kind``; a ``pattern`` reads a run from a plain log.
 
     Raises ArtifactError.
@@ -59,10 +74,12 @@ def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Mode
     return _doors()[kind](path)
 
 
-def _doors() -> Mapping[str, Callable[[Path], Model | Tokenizer | Run | Corpus]]:
+def _doors() -> Mapping[str, Callable[[Path], Opened]]:
     from falsifiable.artifacts.corpora.corpus import open_corpus
+    from falsifiable.artifacts.file_set import open_files
     from falsifiable.artifacts.opening import open_model
     from falsifiable.artifacts.runs.run import open_run
+    from falsifiable.artifacts.table import open_table
     from falsifiable.artifacts.tokenizers.tokenizer import open_tokenizer
 
     def refuse_command(path: Path) -> Model:
@@ -74,4 +91,6 @@ def _doors() -> Mapping[str, Callable[[Path], Model | Tokenizer | Run | Corpus]]
         "run": open_run,
         "corpus": open_corpus,
         "command": refuse_command,
+        "table": open_table,
+        "files": open_files,
     }

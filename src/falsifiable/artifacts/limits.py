@@ -44,7 +44,12 @@ class Limits:
     metrics_rows: int = 4 * 2**20
     remote_bytes: int = 64 * 2**20  # fetched to answer one question, and kept for the run; headers are far smaller
     corpus_shards: int = 64 * 2**10
+    corpus_sources: int = 64 * 2**10
     corpus_row_bytes: int = 16 * 2**20  # one line of a shard; a long book has about 4 MB
+    table_bytes: int = 64 * 2**20
+    table_rows: int = 1_000_000
+    set_files: int = 65_536  # of a folder that is held as files
+    set_folder_levels: int = 32
     origin_record_bytes: int = 64 * 2**10
     chat_template_bytes: int = 2**20
     pickle_bytes: int = 32 * 2**20  # the object part of a PyTorch checkpoint; 100,000 tensors take about 15 MB

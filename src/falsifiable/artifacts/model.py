@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from falsifiable.artifacts.adapter_config import AdapterConfig
 from falsifiable.artifacts.architecture import Architecture, family_named
 from falsifiable.artifacts.config import ModelConfig
 from falsifiable.artifacts.contents import Contents, Format, with_canonical_names
@@ -26,6 +27,7 @@ from falsifiable.artifacts.fingerprints.scan import Place, Scan, fingerprint_of_
 from falsifiable.artifacts.formats.gguf.rotary_order import heads_to_reorder
 from falsifiable.artifacts.identity import mutant_digest
 from falsifiable.artifacts.limits import DEFAULT_LIMITS
+from falsifiable.artifacts.naming import stored_name
 from falsifiable.artifacts.sources.files import Source
 from falsifiable.artifacts.tensors import (
     NOT_IN_A_FILE,
@@ -239,6 +241,27 @@ class Model:
         """Whether there is a tensor of this stored or canonical name."""
         return name in self.tensors or name in self.canonical_names
 
+    def usual_name(self, canonical: str) -> str:
+        """What files of this format usually call a tensor, or the canonical name itself where none is known."""
+        return stored_name(canonical, self._conventions.dialect(self.tensors)) or canonical
+
+    @property
+    def is_mutant(self) -> bool:
+        """Whether a mutation made it, so that the files hold something else."""
+        return bool(self._mutations)
+
+    def stored_bytes(self, name: str) -> bytes | None:
+        """The bytes of a tensor as its file holds them; None where a mutation added or changed it."""
+        info = self._info(name)
+        return self._source_of[info.file].read(info.offset, info.nbytes) if self._is_as_stored(info) else None
+
+    def as_stored(self, name: str) -> NDArray[Any]:
+        """A tensor's values in the order of rows that the file keeps them in, mutations included.
+
+        :meth:`tensor` gives the order of Hugging Face instead, which differs for queries and keys of some GGUF files.
+        """
+        return self._values_in_stored_order(self._info(name))
+
     def tensor(self, name: str) -> Tensor:
         """A tensor by its stored or canonical name; an ArtifactError names the nearest names if there is none."""
         info = self._info(name)
@@ -256,6 +279,19 @@ class Model:
         if self._conventions.updates is None:
             return MappingProxyType({})
         return self._conventions.updates(self.metadata, self.tensors, self.tensor)
+
+    @property
+    def adapter(self) -> AdapterConfig | None:
+        """What an adapter says of itself: its base model, its rank, what it adapts. None for what is no adapter."""
+        return None if self._conventions.adapter is None else self._conventions.adapter(self.metadata)
+
+    @property
+    def low_rank_pairs(self) -> Mapping[str, tuple[str, str]]:
+        """Adapted module -> the stored names of its two factors, the one next to the input first; unlike
+        :attr:`updates` without asking whether their shapes fit. The second factor of a fresh adapter is zero."""
+        from falsifiable.artifacts.formats.low_rank import factor_names
+
+        return MappingProxyType(factor_names(self.tensors))
 
     def _info(self, name: str) -> TensorInfo:
         found = self.tensors.get(name) or self.tensors.get(self.canonical_names.get(name, ""))
@@ -386,6 +422,31 @@ class Model:
         changes = {one: change for one, change in self._changes.items() if one != stored}
         label = f"with_extra_tensor({stored}, {'x'.join(map(str, shape))}, {dtype})"
         return self._mutated(label, tensors=self._named({**self.tensors, stored: info}), _changes=changes)
+
+    def with_dtype(self, name: str, dtype: str) -> Model:
+        """The model whose header declares a tensor's bytes, as they are, to be of another type of the same width.
+
+        Raises ValueError for a type that would take another number of bytes.
+        """
+        info = self._info(name)
+        kind = ELEMENT_TYPES.get(dtype)
+        if kind is None or kind.bytes_of(info.elements) != info.nbytes:
+            raise ValueError(f"the {info.nbytes} bytes of {info.name!r} cannot be of type {dtype!r}")
+        tensors = {**self.tensors, info.name: replace(info, dtype=dtype)}
+        return self._mutated(f"with_dtype({info.name}, {dtype})", tensors=self._named(tensors))
+
+    def with_names_exchanged(self, one: str, other: str) -> Model:
+        """The model in which two tensors (stored or canonical names) go by each other's name."""
+        first, second = self._info(one).name, self._info(other).name
+        names = {first: second, second: first}
+        tensors = {name: replace(self.tensors[names.get(name, name)], name=name) for name in self.tensors}
+        changes = {names.get(name, name): change for name, change in self._changes.items()}
+        label = f"with_names_exchanged({first}, {second})"
+        return self._mutated(label, tensors=self._named(tensors), _changes=changes)
+
+    def rewritten(self) -> Model:
+        """The same content in other bytes, as another writer would lay it out: the digest differs and nothing else."""
+        return self._mutated("rewritten()")
 
     def with_tokenizer(self, tokenizer: Tokenizer | None) -> Model:
         """The model with another tokenizer, or without one; metadata that embeds one follows."""

@@ -5,37 +5,59 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import click
 
-from falsifiable.cli.common import Asked, format_option, open_workspace, run_validation, validation_options
+from falsifiable.cli.common import Asked, format_option, open_workspace, run_challenge, validation_options
 from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.report.mutations import mutations_as_json, mutations_as_text
 from falsifiable.report.text import clean, counted, shortened
 from falsifiable.validation.results import Judgement
 
 
 @click.command()
+@click.option("--matrix", is_flag=True, help="Ask every falsifier about every mutation, and show what killed what.")
+@click.option("--specimens", is_flag=True, help="Bind nothing: judge the built-in specimens, the same everywhere.")
+@click.option(
+    "--at-least",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Exit 1 where a smaller share of the mutations is killed, or a survivor is not explained.",
+)
 @format_option
 @validation_options
-def command(asked: Asked, form: str) -> int:
-    """Run the counterexamples of every falsifier: each must be falsified.
+def command(asked: Asked, matrix: bool, specimens: bool, at_least: float | None, form: str) -> int:
+    """Prove that falsifiers can fail: run their counterexamples, and generic mutations.
 
     A counterexample is a mutation, in memory, of whatever is bound (else of a built-in specimen). A falsifier that lets
     one through, or ships none, is vacuous: its held verdicts count for nothing.
 
+    Generic mutations are faults that nobody had in mind when the falsifier was written: metadata, names, types, values,
+    rows, tokens, lines of a log, fields of a record. What no falsifier notices is listed with the claim that nobody
+    holds. See contract explain mutation.
+
     \b
-    Exit codes: 0 every counterexample was refuted, 1 a falsifier is vacuous, 2 a counterexample could not be run.
+    Exit codes: 0 every counterexample was refuted, 1 a falsifier is vacuous or --at-least was missed, 2 a
+    counterexample could not be run.
     """
     workspace, catalogue = open_workspace(asked.root)
-    results = run_validation(asked, workspace, catalogue)
+    if specimens:
+        workspace = replace(workspace, bindings={})
+    results, report = run_challenge(asked, workspace, catalogue, whole_matrix=matrix)
     ships = {name: len(signature.counterexamples) for name, signature in catalogue.signatures.items()}
     judgements = [one for result in results for one in result.judgements if one.check in ships]
     if form == "json":
-        json.dump(_as_json(judgements, ships), sys.stdout, indent=2)
+        whole = {"falsifiers": _as_json(judgements, ships), "mutations": mutations_as_json(report)}
+        json.dump(whole, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
         _print(judgements, ships)
-    return _exit_code(judgements, ships)
+        for line in mutations_as_text(report, matrix=matrix):
+            click.echo(line)
+    unexplained = report.unexplained or report.unknown_reasons
+    missed = at_least is not None and (not report.reaches(at_least) or bool(unexplained))
+    return combined([_exit_code(judgements, ships), *([ExitCode.FALSIFIED] if missed else [])])
 
 
 def _as_json(judgements: Sequence[Judgement], ships: Mapping[str, int]) -> dict[str, object]:

@@ -70,13 +70,14 @@ def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: 
     catalogue = load_catalogue()
     workspace = _shipped(catalogue)
     question = _question(path, consumers, workspace)
+    roles = {role for contract in question.contracts for role in contract.artifacts}
     with progress() as listener:
         results = validate_workspace(
             workspace,
             catalogue,
             contracts=question.contracts,
             run=question.path if question.is_run else None,
-            artifacts={} if question.is_run else {"model": question.path},
+            artifacts={} if question.is_run else dict.fromkeys(roles, question.path),
             options=Options(debug=debug),
             listeners=[listener],
         )
@@ -116,7 +117,12 @@ def _question(path: Path, consumers: str | None, workspace: Workspace) -> Questi
 
 
 def _about_run(path: Path, asked: Sequence[str] | None, workspace: Workspace) -> Question:
-    """Every claim about what a run left behind; claims about the program that trained it are not asked of its files."""
+    """Every claim about what a run left behind.
+
+    Not asked of its files are claims about the program that trained it, and those that compare it with another run.
+    """
+    from falsifiable.validation.binding import run_judged
+
     if asked is not None:
         raise Failure(f"--for says who must load a model, and {path} is a run folder; check one of its models instead")
     _opened(path, "run")
@@ -124,8 +130,14 @@ def _about_run(path: Path, asked: Sequence[str] | None, workspace: Workspace) ->
     contracts = []
     for contract in about_runs:
         kinds = {role: one.kind for role, one in contract.artifacts.items()}
-        kept = [one for one in contract.falsifiers if one.on and "command" not in map(kinds.get, one.on.values())]
-        contracts.append(replace(contract, falsifiers=tuple(kept)))
+        others = {role for role, kind in kinds.items() if kind == "run"} - {run_judged(contract)}
+        kept = [
+            one
+            for one in contract.falsifiers
+            if one.on and "command" not in map(kinds.get, one.on.values()) and not others & {*one.on.values()}
+        ]
+        if kept:
+            contracts.append(replace(contract, falsifiers=tuple(kept)))
     return Question(path, tuple(contracts), {one.contract: one.contract for one in contracts}, is_run=True)
 
 
@@ -134,8 +146,18 @@ def _about_model(path: Path, asked: Sequence[str] | None, workspace: Workspace) 
     model_format = _opened(path, "model") or ("gguf" if path.suffix == ".gguf" else "safetensors")
     consumers = asked or ["llama.cpp" if model_format == "gguf" else "transformers"]
     by_name = {one.contract: one for one in workspace.contracts}
-    contracts = tuple(by_name[CONSUMERS[one]] for one in consumers)
+    contracts = tuple(_needs(by_name[CONSUMERS[one]], one, model_format) for one in consumers)
     return Question(path, contracts, {CONSUMERS[one]: _answered_for(one, model_format, path) for one in consumers})
+
+
+def _needs(contract: Contract, consumer: str, model_format: str) -> Contract:
+    """The contract of a consumer, as far as it can be asked of a model in this format.
+
+    ``packaging.usable-by`` says of a format that the consumer does not open only that it does not.
+    """
+    opens = not model_format or model_format in LOADED_BY[consumer]
+    kept = [one for one in contract.falsifiers if opens or one.check != "packaging.usable-by"]
+    return replace(contract, falsifiers=tuple(kept))
 
 
 def _answered_for(consumer: str, model_format: str, path: Path) -> str:

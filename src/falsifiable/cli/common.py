@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -16,6 +16,9 @@ from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.contracts import Contract, Workspace, find_root, load_workspace
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
+
+if TYPE_CHECKING:
+    from falsifiable.validation.mutation_results import MutationReport
 
 MEBIBYTE = 1 << 20
 A_WEEK = 7 * 24 * 3600
@@ -177,7 +180,28 @@ def run_validation(
 ) -> tuple[ContractResult, ...]:
     """Validate what was asked, with progress on a terminal."""
     from falsifiable.report.progress import progress
-    from falsifiable.validation import Options, validate_workspace
+    from falsifiable.validation import validate_workspace
+
+    arguments = _arguments(asked, workspace)
+    with progress(quiet=quiet) as listener:
+        return validate_workspace(workspace, catalogue, **arguments, listeners=[listener])
+
+
+def run_challenge(
+    asked: Asked, workspace: Workspace, catalogue: Catalogue, *, whole_matrix: bool
+) -> tuple[tuple[ContractResult, ...], MutationReport]:
+    """Validate what was asked and put generic mutations to its falsifiers, with progress on a terminal."""
+    from falsifiable.report.progress import progress
+    from falsifiable.validation import challenge_workspace
+
+    arguments = _arguments(asked, workspace)
+    with progress() as listener:
+        return challenge_workspace(workspace, catalogue, **arguments, listeners=[listener], whole_matrix=whole_matrix)
+
+
+def _arguments(asked: Asked, workspace: Workspace) -> dict[str, Any]:
+    """What was asked, as the engine takes it. Raises Failure for a binding that cannot be."""
+    from falsifiable.validation import Options
     from falsifiable.validation.binding import BindingError, check_options
 
     try:
@@ -192,16 +216,12 @@ def run_validation(
         debug=asked.debug,
         only_known=asked.only_known,
     )
-    with progress(quiet=quiet) as listener:
-        return validate_workspace(
-            workspace,
-            catalogue,
-            contracts=chosen_contracts(workspace, asked.contracts),
-            run=asked.run,
-            artifacts=asked.artifacts,
-            options=options,
-            listeners=[listener],
-        )
+    return {
+        "contracts": chosen_contracts(workspace, asked.contracts),
+        "run": asked.run,
+        "artifacts": asked.artifacts,
+        "options": options,
+    }
 
 
 def exit_code(results: Sequence[ContractResult], *, strict: bool = False) -> ExitCode:

@@ -29,6 +29,19 @@ WORDS = {
         "A check that ships no counterexample, or holds on one, cannot fail. Its held verdicts count for nothing; "
         "contract challenge names it."
     ),
+    "mutation": (
+        "A fault of a known kind that contract challenge plants in memory in whatever is bound, else in a specimen: a "
+        "field removed, a row of a matrix zeroed, a line of a log left out. The mutator alone decides where it "
+        "applies. It is killed when a falsifier that holds on the original is falsified on the mutant; an inconclusive "
+        "verdict kills nothing. A contract's score is the share that its own falsifiers kill of what could go wrong "
+        "with its roles; the score of the whole counts what any contract kills. Falsifiers that only compare with a "
+        "recorded digest or a copy are left out: they notice any change and understand none. One that refutes the same "
+        "content in other bytes is found out as such."
+    ),
+    "unguarded": (
+        "A key of a contract: per role, generic mutations that no claim notices, each with the reason why that is "
+        "accepted. They are shown with it and count as survivors, never as killed."
+    ),
     "PROPOSED": "A status: declared, and not yet run, or not yet proven able to fail.",
     "PARTIAL": (
         "A status: it held on generated or sample inputs, or on files of unknown origin, and every counterexample of "
@@ -158,6 +171,12 @@ def _check_page(signature: CheckSignature) -> str:
         f"Highest status: {signature.ceiling.name}. Reads: {signature.needs}.",
         f"Counterexamples that prove it can fail: {', '.join(signature.counterexamples) or 'none'}.",
     ]
+    if signature.evidence_for:
+        lines.append(f"Where it falls, contract diagnose counts it as: {signature.evidence_for}.")
+    if signature.compares_copies:
+        lines.append(
+            "It only compares with a recorded digest or a copy: contract challenge leaves it out of the score."
+        )
     return "\n".join(lines)
 
 
@@ -185,6 +204,11 @@ def _contract_page(contract: Contract) -> str:
     ]
     if contract.requires:
         lines.append(f"Requires: {', '.join(contract.requires)}.")
+    lines += [
+        f"Unguarded in {role}: {name}: {reason}"
+        for role, reasons in contract.unguarded.items()
+        for name, reason in reasons.items()
+    ]
     if contract.references:
         lines.append(f"References: {', '.join(contract.references)}.")
     lines += [

@@ -20,7 +20,7 @@ from falsifiable.cli.exit_codes import ExitCode
 @format_option
 @traceback_option
 def command(path: Path, tensors: bool, form: str) -> None:
-    """Show what a model, tokenizer, run or corpus holds, from its headers: no tensor data is read, no code is run.
+    """Show what a model, tokenizer, run, corpus or table holds, from its headers; tensors are not read, no code is run.
 
     \b
     PATH is one of
@@ -28,6 +28,7 @@ def command(path: Path, tensors: bool, form: str) -> None:
         a tokenizer (tokenizer.json, vocab.json, tokenizer.model), or a folder that holds one and no model
         a run folder, its run.yaml, or a trainer_state.json
         a corpus manifest, manifest.json
+        a table of JSON objects, one per line (.jsonl)
         the URL of any of these
 
     \b

@@ -30,6 +30,7 @@ from falsifiable.contracts.model import (
 )
 from falsifiable.contracts.nodes import plain
 from falsifiable.contracts.parameters import typed_parameters
+from falsifiable.contracts.plans import Plan, read_plan
 from falsifiable.contracts.reader import ContractFile, read_contract
 from falsifiable.contracts.rules import RULES, Rule
 from falsifiable.contracts.schema import artifacts_schema, contract_schema
@@ -56,6 +57,7 @@ __all__ = [
     "Kind",
     "Level",
     "Parameter",
+    "Plan",
     "Position",
     "Rule",
     "Scalar",
@@ -74,6 +76,7 @@ __all__ = [
     "printable",
     "read_bindings",
     "read_contract",
+    "read_plan",
     "read_yaml",
     "shipped_contracts",
     "shipped_schema",

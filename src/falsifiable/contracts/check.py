@@ -62,6 +62,7 @@ class _FileCheck:
         for trail, declaration in self._falsifiers():
             self._falsifier(trail, declaration)
         self._discharge()
+        self._unguarded()
         if self._file.contract is not None:
             self._whole(self._file.contract)
 
@@ -164,6 +165,14 @@ class _FileCheck:
                 message = f"discharge: no condition on {quoted(entry.key)}, so that anything would meet it"
                 self._faults.add("CONTRACT-DISCHARGE-EMPTY", entry.position, message, "write the conditions")
         self._criteria({trail: part for trail, part in self._file.parts.items() if trail[:1] == ("discharge",)})
+
+    def _unguarded(self) -> None:
+        unguarded = self._file.node("unguarded")
+        for entry in unguarded.entries if isinstance(unguarded, MappingNode) else ():
+            if entry.key not in self._roles and self._roles_known:
+                message = f"unguarded: the contract declares no artifact {quoted(entry.key)}"
+                rule, known = "CONTRACT-UNGUARDED-ROLE", self._roles
+                self._faults.unknown(rule, entry.position, entry.key, message, known, "declared roles")
 
     def _criteria(self, values: Mapping[Trail, Any]) -> None:
         for trail, value in values.items():

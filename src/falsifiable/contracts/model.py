@@ -14,7 +14,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-Kind = Literal["model", "tokenizer", "run", "corpus", "command"]
+Kind = Literal["model", "tokenizer", "run", "corpus", "command", "table", "files"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Scalar = str | int | float | bool
@@ -195,6 +195,13 @@ class Contract:
     )
     discharge: Mapping[str, Mapping[str, Condition]] = field(
         default_factory=dict, metadata={"description": "per role: what the run or file must show for DISCHARGED"}
+    )
+    unguarded: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict,
+        metadata={
+            "description": "per role: generic mutations that no claim notices, each with the reason to accept that",
+            "min_length": 1,
+        },
     )
     path: Path | None = field(default=None, compare=False, metadata={"key": None})
     digest: str = field(default="", compare=False, metadata={"key": None})

@@ -12,6 +12,11 @@ from typing import Any, Literal
 
 from falsifiable.contracts.model import Ceiling, Kind, Level
 
+EvidenceFor = Literal["", "data starvation", "optimisation defect", "infrastructure masking", "masked curve", "remark"]
+"""What a training run is shown to suffer from where a check is falsified on its record. A ``masked curve`` is
+infrastructure masking that leaves nothing to read in the logged losses; a ``remark`` qualifies a diagnosis and is
+evidence for no cause."""
+
 ParameterType = Literal["number", "integer", "text", "boolean", "criterion", "choice", "texts", "scalar"]
 
 
@@ -33,7 +38,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class CheckSignature:
-    """A check's name, the roles it reads (parameter name -> kind accepted), its parameters and how high it can lift."""
+    """A check's name, the roles it reads (parameter name -> kind accepted), its parameters and how high it can lift.
+
+    ``compares_copies`` says that it only compares with a recorded digest, or with a copy of the same thing: it notices
+    any change and understands none.
+    """
 
     name: str
     summary: str
@@ -43,10 +52,13 @@ class CheckSignature:
     optional_roles: tuple[str, ...] = ()
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     level: Ceiling = "discharged"
-    needs: Literal["header", "tensors", "fingerprints"] = "header"
+    needs: Literal["header", "tensors", "fingerprints", "folder"] = "header"
     imports: tuple[str, ...] = ()
     counterexamples: tuple[str, ...] = ()
     documentation: str = ""
+    evidence_for: EvidenceFor = ""
+    compares_copies: bool = False
+    remembered: bool = True
 
     @property
     def ceiling(self) -> Level:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TextIO
 
-from falsifiable.artifacts import Corpus, Model, Run, Tokenizer
+from falsifiable.artifacts import Corpus, FileSet, Model, Run, Table, Tokenizer
 from falsifiable.falsifier import Artifact
 from falsifiable.report.text import clean, shortened
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.safety.inspection import SafetyReport
 
 MAX_SHOWN_CHARACTERS = 100
+MAX_KEYS = 64
 MAX_SHOWN_VALUES = 8
 """A longer list in a model's metadata is shown by its length: a GGUF file holds its whole vocabulary there."""
 
@@ -44,6 +45,17 @@ def _described(artifact: Artifact, *, tensors: bool) -> dict[str, Any]:
             for name, one in artifact.splits.items()
         }
         return {"kind": "corpus", "path": str(artifact.path), "splits": splits}
+    if isinstance(artifact, Table):
+        keys = Counter(key for row in artifact.rows for key in row.values)
+        held = {
+            "format": artifact.format,
+            "rows": len(artifact.rows),
+            "rows_with_key": dict(keys.most_common(MAX_KEYS)),
+        }
+        return {"kind": "table", "path": str(artifact.path), **held}
+    if isinstance(artifact, FileSet):
+        held = {"files": len(artifact.sizes), "bytes": sum(artifact.sizes.values()), "sizes": dict(artifact.sizes)}
+        return {"kind": "files", "path": str(artifact.path), **held}
     return {"kind": artifact.kind, "path": str(artifact.path)}
 
 

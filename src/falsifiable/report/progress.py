@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from falsifiable.validation.events import Event, Finished, Judged, Listener, Planned, Started
+from falsifiable.validation.events import Challenged, Event, Finished, Judged, Listener, Planned, Started
 
 
 @contextmanager
@@ -24,11 +24,13 @@ def progress(*, quiet: bool = False) -> Iterator[Listener]:
 
         def listen(event: Event) -> None:
             if isinstance(event, Planned):
-                bar.update(task, total=event.falsifiers)
+                bar.update(task, total=event.falsifiers, completed=0)
             elif isinstance(event, Started):
                 bar.update(task, description=event.falsifier)
             elif isinstance(event, Judged):
                 bar.advance(task)
+            elif isinstance(event, Challenged):
+                bar.update(task, description=f"mutants for {event.falsifier}", advance=1)
             elif isinstance(event, Finished):
                 bar.update(task, description="done")
 

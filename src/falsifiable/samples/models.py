@@ -23,6 +23,7 @@ _PROVENANCE = {
 _GGUF_NAMES = {
     "model.embed_tokens": "token_embd",
     "model.norm": "output_norm",
+    "lm_head": "output",
     "input_layernorm": "attn_norm",
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -67,6 +68,7 @@ def config_json() -> dict[str, Any]:
         "num_key_value_heads": SHAPE.num_key_value_heads,
         "rms_norm_eps": SHAPE.rms_norm_eps,
         "rope_parameters": {"rope_theta": SHAPE.rope_theta, "rope_type": "default"},
+        "rope_theta": SHAPE.rope_theta,  # mlx-lm reads it here alone
         "tie_word_embeddings": True,
         "use_cache": True,
         "use_sliding_window": False,
@@ -135,6 +137,7 @@ def _tokenizer_fields() -> dict[str, object]:
         "tokenizer.ggml.eos_token_id": tokenizer.END_OF_TEXT_ID,
         "tokenizer.ggml.padding_token_id": tokenizer.PADDING_ID,
         "tokenizer.ggml.add_bos_token": False,
+        "tokenizer.chat_template": tokenizer.CHAT_TEMPLATE,
     }
 
 

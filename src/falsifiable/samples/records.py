@@ -63,12 +63,12 @@ def _write_split(folder: Path, split: str) -> dict[str, Any]:
     tokens = np.array(token_ids(split), dtype="<u2").tobytes()
     (folder / f"{split}.txt").write_bytes(b"".join(contents.values()))
     (folder / f"{split}.tokens").write_bytes(tokens)
-    files = [{"path": name, "sha256": _sha256(text), "bytes": len(text)} for name, text in contents.items()]
+    files = [{"path": name, "sha256": sha256_of(text), "bytes": len(text)} for name, text in contents.items()]
     return {
         "sha256": folder_digest({str(file["path"]): str(file["sha256"]) for file in files}),
         "path": f"{split}.txt",
         "tokens_path": f"{split}.tokens",
-        "tokens_sha256": _sha256(tokens),
+        "tokens_sha256": sha256_of(tokens),
         "tokens": len(tokens) // 2,
         "real_share": 1.0,
         "files": files,
@@ -84,10 +84,28 @@ def write_run(folder: Path) -> Path:
     write_huggingface(folder / "finetuned", trained)
     write_export(folder / "export" / "model.gguf", trained)
     rows = [*_phase("pretrain"), *_phase("finetune")]
-    lines = [_json_line(row) for row in rows]
+    lines = [json_line(row) for row in rows]
     (folder / "metrics.jsonl").write_text("".join(lines), encoding="utf-8")
-    write_json(folder / "step_zero.json", _step_zero(initial))
-    _write_yaml(folder / "run.yaml", _record(folder, rows))
+    write_json(folder / "step_zero.json", step_zero(initial, INITIAL_VALIDATION_LOSS))
+    write_yaml(folder / "run.yaml", _record(folder, rows))
+    return folder
+
+
+def write_second_run(folder: Path, first: Path) -> Path:
+    """Write the record and the log of the run in ``first`` once more, as a second run of its own; return the folder.
+
+    It is another run: it has its own id and its steps take another time. Its losses are the same, as they are for the
+    same seed on the same machine.
+    """
+    import yaml
+
+    folder.mkdir(parents=True)
+    lines = (first / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [{**row, "seconds": round(row["seconds"] * 1.04, 3)} for row in map(json.loads, lines)]
+    (folder / "metrics.jsonl").write_text("".join(map(json_line, rows)), encoding="utf-8")
+    record = yaml.safe_load((first / "run.yaml").read_text(encoding="utf-8"))
+    log = {"metrics": artifact_entry(folder, "metrics.jsonl")}
+    write_yaml(folder / "run.yaml", {**record, "run_id": "00000000-0000-4000-8000-000000000001", "artifacts": log})
     return folder
 
 
@@ -100,7 +118,7 @@ def _phase(phase: str) -> list[dict[str, Any]]:
     rows = []
     for step in range(steps + 1):
         val_loss = last if step == steps else last + (first - last) * (1 - _SHARE_OF_WAY) ** step
-        row = {"phase": phase, "step": step, "loss": round(val_loss - 0.05, 6)}
+        row = {"phase": phase, "step": step, "loss": round(val_loss - 0.05 + scatter(phase, step), 6)}
         row["lr"] = round(_LEARNING_RATE * (1 - step / steps), 9)
         if step % _STEPS_PER_EVALUATION == 0:
             row["val_loss"] = round(val_loss, 6)
@@ -108,14 +126,20 @@ def _phase(phase: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _step_zero(initial: Weights) -> dict[str, Any]:
+def scatter(phase: str, step: int) -> float:
+    """How much harder one batch is than another, up to 0.04 nats: losses of real batches do not lie on a curve."""
+    return (int(sha256_of(f"{phase} {step}".encode())[:4], 16) / 0xFFFF - 0.5) * 0.08
+
+
+def step_zero(initial: Weights, val_loss: float) -> dict[str, Any]:
+    """What a recorder keeps of the state before the first step."""
     from blake3 import blake3
 
     tensors = {
         name: {"blake3": blake3(tensor.astype("<f4").tobytes()).hexdigest(), "shape": list(tensor.shape)}
         for name, tensor in initial.items()
     }
-    return {"dtype": "float32", "tensors": tensors, "val_loss": INITIAL_VALIDATION_LOSS}
+    return {"dtype": "float32", "tensors": tensors, "val_loss": val_loss}
 
 
 def _record(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -128,11 +152,11 @@ def _record(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "metrics": "metrics.jsonl",
         "step_zero": "step_zero.json",
     }
-    recorded = {role: _artifact(folder, path) for role, path in artifacts.items()}
+    recorded = {role: artifact_entry(folder, path) for role, path in artifacts.items()}
     return {
         "run_record": 1,
         "run_id": "00000000-0000-4000-8000-000000000000",
-        "commit": _sha256(b"specimen")[:40],
+        "commit": sha256_of(b"specimen")[:40],
         "dirty": False,
         "command": ["specimen"],
         "started": "2026-01-01T00:00:00Z",
@@ -148,12 +172,19 @@ def _record(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
             "cuda": None,
         },
         **{key: {"requested": value, "actual": value} for key, value in
-           {"seed": 0, "device": "cpu", "dtype": "float32", "data": CORPUS_NAME}.items()},
+           {"seed": 0, "dtype": "float32", "data": CORPUS_NAME}.items()},
+        "device": {"requested": "cpu", "actual": "cpu", "memory_bytes": None},
         "init": {"requested": "pretrained", "actual": "pretrained", "sha256": recorded["init"]["sha256"]},
-        "architecture": _architecture(),
+        "architecture": architecture(),
         "datasets": {split: _dataset(split) for split in TEXTS},
         "parameters": parameters(),
         "steps": {"planned": FINETUNE_STEPS, "done": FINETUNE_STEPS},
+        "window": {"first_step": 0, "last_step": FINETUNE_STEPS},
+        "batch": {"sequences": 8, "sequence_length": 64, "accumulation": 1},
+        "optimizer": {"class": "AdamW", "state_tensors_at_step_zero": 0},
+        "early_stopping": {"patience": 5, "held_out_tokens": EVALUATION_SEQUENCES * EVALUATION_LENGTH},
+        "changes": {"base": sha256_of(b"specimen")[:40], "paths": []},
+        "launch": {"world_size": {"requested": 1, "actual": 1}, "ranks": [_rank()]},
         "end_reason": "completed",
         "metrics": {
             "pretrain_val_loss": {"value": INITIAL_VALIDATION_LOSS, "step": PRETRAIN_STEPS},
@@ -166,7 +197,13 @@ def _record(folder: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _architecture() -> dict[str, Any]:
+def _rank() -> dict[str, Any]:
+    """What the one process of the run said of itself; an all-reduce over ones gives the number of ranks."""
+    return {"rank": 0, "world_size": 1, "python": "3.11.0", "torch": None, "transformers": None, "all_reduce": 1.0}
+
+
+def architecture() -> dict[str, Any]:
+    """The shape of the specimen model, as a record has it."""
     return {
         "family": "qwen2",
         "vocab_size": SHAPE.vocab_size,
@@ -184,35 +221,40 @@ def _architecture() -> dict[str, Any]:
 
 
 def _dataset(split: str) -> dict[str, Any]:
-    digests = {name: _sha256(text.encode()) for name, text in TEXTS[split].items()}
+    digests = {name: sha256_of(text.encode()) for name, text in TEXTS[split].items()}
     return {
         "sha256": folder_digest(digests),
         "files": len(digests),
         "tokens": len(token_ids(split)),
         "real_share": 1.0,
+        "kind": "real",
         "path": f"corpus/{split}.tokens",
     }
 
 
-def _artifact(folder: Path, relative: str) -> dict[str, Any]:
+def artifact_entry(folder: Path, relative: str) -> dict[str, Any]:
+    """What a record says of a file or folder of the run: path, size in bytes and sha256."""
     path = folder / relative
     if path.is_file():
-        return {"path": relative, "size": path.stat().st_size, "sha256": _sha256(path.read_bytes())}
+        return {"path": relative, "size": path.stat().st_size, "sha256": sha256_of(path.read_bytes())}
     files = [file for file in path.rglob("*") if file.is_file()]
-    digests = {file.relative_to(path).as_posix(): _sha256(file.read_bytes()) for file in files}
+    digests = {file.relative_to(path).as_posix(): sha256_of(file.read_bytes()) for file in files}
     size = sum(file.stat().st_size for file in files)
     return {"path": relative, "size": size, "sha256": folder_digest(digests)}
 
 
-def _sha256(content: bytes) -> str:
+def sha256_of(content: bytes) -> str:
+    """The sha256 of ``content`` in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
-def _json_line(row: Mapping[str, Any]) -> str:
+def json_line(row: Mapping[str, Any]) -> str:
+    """``row`` as one line of JSON."""
     return json.dumps(row) + "\n"
 
 
-def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+def write_yaml(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``content`` as YAML, its keys in their order."""
     import yaml
 
     path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -14,23 +14,42 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from falsifiable.samples.adapters import write_adapter_run, write_continued_run, write_text_rows
+from falsifiable.samples.coder import write_coder
+from falsifiable.samples.corrections import write_corrections
 from falsifiable.samples.models import write_encoder
-from falsifiable.samples.records import write_run
+from falsifiable.samples.records import write_run, write_second_run
 
 if TYPE_CHECKING:
-    from falsifiable.artifacts import Command, Corpus, Model, Run, Tokenizer
+    from falsifiable.artifacts import Command, Corpus, FileSet, Model, Run, Table, Tokenizer
     from falsifiable.contracts.model import Kind
 
-    Specimen = Model | Tokenizer | Run | Corpus | Command
+    Specimen = Model | Tokenizer | Run | Corpus | Command | Table | FileSet
 
 # Kind -> the variants there are, the one that "" stands for first. A command also takes the id of a falsifier.
 VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "model": ("trained", "init", "export", "safetensors", "encoder"),
+        "model": (
+            "trained",
+            "init",
+            "export",
+            "safetensors",
+            "encoder",
+            "coder",
+            "coder-checkpoint",
+            "base",
+            "adapter",
+            "initial",
+            "earlier",
+            "twin",
+            "continued",
+        ),
         "tokenizer": ("tokenizer", "embedded"),
-        "run": ("run",),
-        "corpus": ("corpus",),
+        "run": ("run", "again", "gpu-run", "adapter-run", "continued-run"),
+        "corpus": ("corpus", "conversations", "rows"),
         "command": ("refuses", "accepts"),
+        "table": ("corrections", "schema", "problems"),
+        "files": ("original", "mirror"),
     }
 )
 _PLACES = {
@@ -41,8 +60,28 @@ _PLACES = {
     "encoder": "encoder",
     "tokenizer": "run/finetuned/tokenizer.json",
     "run": "run",
+    "again": "again",
     "corpus": "run/corpus/manifest.json",
+    "conversations": "lane/corpus/manifest.json",
+    "corrections": "lane/corrections.jsonl",
+    "schema": "lane/corrections.schema.json",
+    "original": "lane/checkpoint",
+    "mirror": "lane/mirror",
+    "coder": "coder/model.gguf",
+    "coder-checkpoint": "coder/checkpoint",
+    "problems": "coder/problems.jsonl",
+    "adapter-run": "adapter",
+    "continued-run": "continued",
+    "base": "adapter/base",
+    "adapter": "adapter/adapter",
+    "initial": "adapter/initial",
+    "earlier": "adapter/checkpoints/0000008",
+    "continued": "continued/adapter",
+    "twin": "adapter/twin",
+    "rows": "adapter/corpus/manifest.json",
+    "text-rows": "text-rows",
 }
+_GPU_MEMORY_BYTES = 1 << 29  # about what a process with a context and a small model takes
 _DEFAULT_FALSIFIER = "FALSIFY-SPECIMEN-001"
 _REFUSING = "import sys; sys.exit('{} refused: the specimen accepts nothing')"
 _ACCEPTING = "import pathlib, sys; pathlib.Path(sys.argv[1], 'model.safetensors').write_text('made')"
@@ -52,7 +91,7 @@ def specimen(kind: Kind, *variants: str, cache: Path | None = None) -> Specimen:
     """The specimen of a kind, opened.
 
     Args:
-        kind: ``model``, ``tokenizer``, ``run``, ``corpus`` or ``command``.
+        kind: ``model``, ``tokenizer``, ``run``, ``corpus``, ``command``, ``table`` or ``files``.
         variants: names to look for in ``VARIANTS[kind]``, such as the roles of a contract. The first that is there
             counts, else the kind's first variant. For a command, the id of a falsifier is a variant too: the specimen
             names it on stderr as it refuses.
@@ -72,7 +111,10 @@ def specimen(kind: Kind, *variants: str, cache: Path | None = None) -> Specimen:
 def write_specimens(folder: Path) -> dict[str, Path]:
     """Write every specimen below ``folder``, unless they are there already, and return role -> path.
 
-    The roles are ``init``, ``trained``, ``export``, ``safetensors``, ``encoder``, ``tokenizer``, ``run``, ``corpus``.
+    The roles are ``init``, ``trained``, ``export``, ``safetensors``, ``encoder``, ``tokenizer``, ``run``, ``again`` (a
+    second run of what ``run`` is), ``corpus``, ``conversations``, ``corrections``, ``schema``, ``original`` and
+    ``mirror``; and of a window that trained an adapter, ``adapter-run`` and ``continued-run``, ``base``, ``adapter``,
+    ``initial``, ``earlier``, ``twin``, ``continued``, ``rows``, and ``text-rows``, which its trainer refuses.
     The bytes are the same on every machine. Two processes may write to one folder at once.
     """
     if not (folder / "run").exists():
@@ -87,7 +129,14 @@ def _write_all_at_once(folder: Path) -> None:
     try:
         write_run(beside / "run")
         write_encoder(beside / "encoder")
-        for name in ("encoder", "run"):  # the run last: its presence says that all is there
+        write_coder(beside / "coder")
+        write_corrections(beside / "lane")
+        write_second_run(beside / "again", beside / "run")
+        write_adapter_run(beside / "adapter")
+        write_continued_run(beside / "continued", beside / "adapter")
+        write_text_rows(beside / "text-rows")
+        for name in ("adapter", "again", "coder", "continued", "encoder", "lane", "text-rows", "run"):
+            # The run last: its presence says that all is there.
             try:
                 (beside / name).rename(folder / name)
             except OSError:
@@ -103,9 +152,11 @@ def _opened(kind: Kind, variant: str, folder: Path) -> Specimen:
     open_it: Mapping[str, Callable[[], Specimen]] = {
         "model": lambda: _open_model(paths[variant]),
         "tokenizer": lambda: _open_tokenizer(variant, paths),
-        "run": lambda: _open_run(paths["run"]),
-        "corpus": lambda: _open_corpus(paths["corpus"]),
+        "run": lambda: _open_run(variant, paths),
+        "corpus": lambda: _open_corpus(paths[variant]),
         "command": lambda: _command(variant, folder),
+        "table": lambda: _open_table(paths[variant]),
+        "files": lambda: _open_files(paths[variant]),
     }
     return open_it[kind]()
 
@@ -127,16 +178,31 @@ def _open_tokenizer(variant: str, paths: Mapping[str, Path]) -> Tokenizer:
     return embedded
 
 
-def _open_run(path: Path) -> Run:
+def _open_run(variant: str, paths: Mapping[str, Path]) -> Run:
     from falsifiable.artifacts import open_run
 
-    return open_run(path)
+    if variant in paths:
+        return open_run(paths[variant])
+    device = {"requested": "cuda", "actual": "cuda", "memory_bytes": _GPU_MEMORY_BYTES}
+    return open_run(paths["run"]).with_field("device", device).with_field("environment.cuda", "specimen GPU")
 
 
 def _open_corpus(path: Path) -> Corpus:
     from falsifiable.artifacts import open_corpus
 
     return open_corpus(path)
+
+
+def _open_table(path: Path) -> Table:
+    from falsifiable.artifacts import open_table
+
+    return open_table(path)
+
+
+def _open_files(path: Path) -> FileSet:
+    from falsifiable.artifacts import open_files
+
+    return open_files(path)
 
 
 def _command(variant: str, folder: Path) -> Command:

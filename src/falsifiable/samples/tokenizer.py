@@ -75,6 +75,13 @@ def _byte_letters() -> dict[int, str]:
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + place) for place, byte in enumerate(others)}
 
 
+# A conversation as one would write it down; its markers are words, so that no further token is needed.
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}assistant:{% endif %}"
+)
+
+
 def tokenizer_json() -> dict[str, Any]:
     """The content of ``tokenizer.json``."""
     added = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -110,6 +117,7 @@ def tokenizer_config_json() -> dict[str, Any]:
         "bos_token": END_OF_TEXT,
         "eos_token": END_OF_TEXT,
         "pad_token": PADDING,
+        "chat_template": CHAT_TEMPLATE,
         "clean_up_tokenization_spaces": False,
         "model_max_length": 256,
         "tokenizer_class": "PreTrainedTokenizerFast",

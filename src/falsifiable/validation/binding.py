@@ -2,7 +2,8 @@
 
 Roles are bound by ``artifacts.yaml``, by a run folder (whose ``run.yaml`` names its artifacts by role) and by
 ``role=path`` options, the last winning. A run replaces the bindings of every contract that declares a run role, and
-leaves roles it lacks unbound, so that two runs never mix.
+leaves roles it lacks unbound, so that two runs never mix. A contract that compares two runs declares two run roles: the
+run given takes the one called ``run`` (or else the first), and the other stays what ``artifacts.yaml`` says it is.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ def _from_workspace(workspace: Workspace, contract: Contract, name: str) -> Role
 
 
 def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) -> dict[str, Role]:
-    run_roles = [name for name, role in contract.artifacts.items() if role.kind == "run"]
-    if not run_roles:
+    judged = run_judged(contract)
+    if judged is None:
         return dict(bound)
     try:
         record: Run | None = open_run(run)
@@ -114,9 +115,9 @@ def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) ->
         record, why = None, str(error)
     rebound = {}
     for name, declared in contract.artifacts.items():
-        if declared.kind == "command":
+        if declared.kind == "command" or (declared.kind == "run" and name != judged):
             rebound[name] = bound[name]
-        elif name in run_roles:
+        elif name == judged:
             rebound[name] = Role(contract.contract, name, declared.kind, run)
         elif record is not None and name in record.artifacts:
             rebound[name] = Role(contract.contract, name, declared.kind, record.folder / record.artifacts[name].path)
@@ -124,6 +125,12 @@ def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) ->
             reason = f"the run record could not be read: {why}" if why else f"the run {run} names no artifact {name}"
             rebound[name] = Role(contract.contract, name, declared.kind, unbound=reason)
     return rebound
+
+
+def run_judged(contract: Contract) -> str | None:
+    """The role of ``contract`` that a run folder given by itself takes: the one called ``run``, else the first run."""
+    run_roles = [name for name, role in contract.artifacts.items() if role.kind == "run"]
+    return "run" if "run" in run_roles else next(iter(run_roles), None)
 
 
 def _with_placeholders(role: Role, bound: Mapping[str, Role]) -> Role:

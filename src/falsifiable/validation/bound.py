@@ -12,6 +12,7 @@ from falsifiable.artifacts import (
     DEFAULT_LIMITS,
     ArtifactError,
     Command,
+    Corpus,
     Fingerprint,
     KnownContent,
     Model,
@@ -27,7 +28,7 @@ from falsifiable.contracts.model import Kind
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact
 from falsifiable.validation.binding import Role, filled_command, roles_read
-from falsifiable.validation.cache import Cache, cache_folder
+from falsifiable.validation.cache import Cache, cache_folder, key_of
 from falsifiable.validation.provenance import Hash, has_origin, vouching_record
 from falsifiable.validation.results import BoundArtifact, Cause, Provenance
 
@@ -37,7 +38,8 @@ class Opened:
     """A role with what was found there.
 
     ``record`` is the run record that vouches for the bytes. ``cause`` is "" where the artifact can be judged; else
-    ``said`` tells what stands in the way. ``message`` is what a worker needs to open the same bytes.
+    ``said`` tells what stands in the way. ``message`` is what a worker needs to open the same bytes. ``pinned`` holds
+    the sha256 of files that the artifact only names, and that a check may read: they can change while it does not.
     """
 
     contract: str
@@ -52,6 +54,12 @@ class Opened:
     cause: Cause = ""
     said: str = ""
     message: Mapping[str, Any] = field(default_factory=dict)
+    pinned: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """What a verdict on the artifact rests on: its digest, and those of the files that it only names."""
+        return key_of({"digest": self.digest, "pinned": dict(self.pinned)}) if self.pinned else self.digest
 
     @property
     def bound(self) -> BoundArtifact:
@@ -115,10 +123,23 @@ def _open_file(root: Path, role: Role, hash_file: Hash) -> Opened:
     except OSError as error:
         return Opened(role.contract, role.name, role.kind, shown, cause="unreadable", said=f"{shown}: {error.strerror}")
     digest = digest_of_files(role.path, files)
+    named = _pinned_digests(artifact, hash_file)
     one = Opened(
-        role.contract, role.name, role.kind, shown, artifact, digest, files, message={**message, "digests": files}
-    )
+        role.contract, role.name, role.kind, shown, artifact, digest, files, message={**message, "digests": files},
+        pinned=named,
+    )  # fmt: skip
     return _pinned(one, role)
+
+
+def _pinned_digests(artifact: Artifact, hash_file: Hash) -> dict[str, str]:
+    """The sha256 of what a manifest names, as it lies there now; what cannot be read is named without one."""
+    found = {}
+    for name, path in artifact.pinned_files.items() if isinstance(artifact, Corpus) else ():
+        try:
+            found[name] = hash_file(path)
+        except (ArtifactError, OSError):
+            found[name] = "absent"
+    return found
 
 
 def _open_remote(role: Role, place: RemotePath, *, rehash: bool) -> Opened:
@@ -264,7 +285,7 @@ def specimens_of(
     """
     from falsifiable.samples import specimen
 
-    kept_in = cache_folder() / "specimens"
+    kept_in = specimen_folder()
     chosen: dict[str, Artifact | None] = {}
     for parameter, kind in signature.roles.items():
         if parameter in signature.optional_roles and parameter not in roles:
@@ -273,8 +294,23 @@ def specimens_of(
             expected = [text for text in parameters.get("stderr_contains", ()) if text.startswith("FALSIFY-")]
             chosen[parameter] = specimen(kind, *expected, "accepts", cache=kept_in)
         else:
-            chosen[parameter] = specimen(kind, roles.get(parameter, ""), parameter, cache=kept_in)
+            chosen[parameter] = specimen(
+                kind, specimen_variant(kind, roles.get(parameter, ""), parameter), cache=kept_in
+            )
     return chosen
+
+
+def specimen_variant(kind: Kind, role: str, parameter: str) -> str:
+    """Which specimen of a kind stands for a role that is not bound: by role, parameter, or the role's last word."""
+    from falsifiable.samples import VARIANTS
+
+    names = (role, parameter, role.rpartition("-")[2])
+    return next((name for name in names if name in VARIANTS[kind]), VARIANTS[kind][0])
+
+
+def specimen_folder() -> Path:
+    """Where processes share the specimens."""
+    return cache_folder() / "specimens"
 
 
 def place_in_full(path: Path) -> Path:

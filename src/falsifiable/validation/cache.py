@@ -24,6 +24,7 @@ ROOMS: Mapping[str, str] = {
     "files": "digests of files whose size, modification time and inode are unchanged",
     "fingerprints": "what the tensors of known bytes hold",
     "verdicts": "verdicts already reached",
+    "mutants": "what falsifiers said of generic mutations",
     "checks": "signatures of the installed checks",
     "specimens": "the built-in specimens, as files",
 }

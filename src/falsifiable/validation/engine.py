@@ -16,6 +16,8 @@ from falsifiable.validation.bound import Opened, Place, open_roles
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.discharge import observe
+from falsifiable.validation.mutation_results import MutationReport
+from falsifiable.validation.mutation_testing import challenge_with_mutations
 from falsifiable.validation.plan import Options, Task, plan, recall
 from falsifiable.validation.reading import read_new_models, with_fingerprints
 from falsifiable.validation.results import Challenge, ContractResult, Judgement
@@ -41,11 +43,7 @@ def validate_workspace(
     options = options or Options()
     cache = cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
-    roles = {one.contract: bind(workspace, one, run=run, options=artifacts) for one in chosen}
-    if not options.only_known:
-        read_new_models(chosen, catalogue, roles, options, cache)
-    opened = open_roles(workspace.root, roles, cache, rehash=options.rehash)
-    planned = plan(workspace.root, chosen, catalogue, opened, options)
+    opened, planned = _planned(workspace, catalogue, chosen, run, artifacts, options, cache)
     tell = _teller(listeners)
     judged: dict[str, Judgement] = {}
     try:
@@ -59,6 +57,51 @@ def validate_workspace(
     results = _results(chosen, planned, judged, opened)
     tell(events.Finished(results))
     return results
+
+
+def challenge_workspace(
+    workspace: Workspace,
+    catalogue: Catalogue,
+    *,
+    contracts: Sequence[Contract] | None = None,
+    run: Path | None = None,
+    artifacts: Mapping[str, Path] | None = None,
+    options: Options | None = None,
+    listeners: Iterable[events.Listener] = (),
+    cache: Cache | None = None,
+    whole_matrix: bool = False,
+) -> tuple[tuple[ContractResult, ...], MutationReport]:
+    """Validate, then put generic mutations of everything that is bound (else of the specimens) to the falsifiers."""
+    options = options or Options()
+    cache = cache or Cache()
+    chosen = tuple(workspace.contracts if contracts is None else contracts)
+    results = validate_workspace(
+        workspace, catalogue, contracts=chosen, run=run, artifacts=artifacts, options=options, listeners=listeners,
+        cache=cache,
+    )  # fmt: skip
+    _, planned = _planned(workspace, catalogue, chosen, run, artifacts, options, cache)
+    judgements = [judgement for result in results for judgement in result.judgements]
+    report = challenge_with_mutations(
+        planned, judgements, options=options, cache=cache, tell=_teller(listeners), whole_matrix=whole_matrix
+    )
+    return results, report
+
+
+def _planned(
+    workspace: Workspace,
+    catalogue: Catalogue,
+    chosen: Sequence[Contract],
+    run: Path | None,
+    artifacts: Mapping[str, Path] | None,
+    options: Options,
+    cache: Cache,
+) -> tuple[Mapping[Place, Opened], list[Task]]:
+    """What is bound to every role, opened, and what has to be judged on it."""
+    roles = {one.contract: bind(workspace, one, run=run, options=artifacts) for one in chosen}
+    if not options.only_known:
+        read_new_models(chosen, catalogue, roles, options, cache)
+    opened = open_roles(workspace.root, roles, cache, rehash=options.rehash)
+    return opened, plan(workspace.root, tuple(chosen), catalogue, opened, options)
 
 
 def validate(
@@ -105,7 +148,11 @@ def _teller(listeners: Iterable[events.Listener]) -> events.Listener:
 
 def _judge_all(planned: Sequence[Task], options: Options, cache: Cache, tell: events.Listener) -> Iterator[Judgement]:
     """Judge in two rounds: what is bound, then on specimens whatever no real bytes could prove able to fail."""
-    known = {one.id: recall(cache, one.key(specimen=False)) for one in planned if not one.obstacle}
+    known = {
+        one.id: recall(cache, one.key(specimen=False))
+        for one in planned
+        if not one.obstacle and one.signature.remembered
+    }
     tell(events.Planned(len(planned), sum(entry is not None for entry in known.values())))
     judgements = {one.id: _unjudged(one) for one in planned}
     open_questions = []
@@ -120,7 +167,7 @@ def _judge_all(planned: Sequence[Task], options: Options, cache: Cache, tell: ev
         open_questions = []
     for one, outcome in _run(with_fingerprints(open_questions, options, cache), options, tell, specimen=False):
         judgements[one.id] = _judged(judgements[one.id], outcome)
-        if _is_conclusive(judgements[one.id]):
+        if _is_conclusive(judgements[one.id]) and one.signature.remembered:
             cache.put("verdicts", one.key(specimen=False), {"reports": outcome.reports})
         if _is_settled(judgements[one.id]):
             yield judgements[one.id]

@@ -35,6 +35,13 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenged:
+    """A falsifier (``contract/id``) was put to the generic mutations of one of its artifacts."""
+
+    falsifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """All that was planned was reported (or the run was interrupted)."""
 
@@ -42,5 +49,5 @@ class Finished:
     interrupted: bool = False
 
 
-Event = Planned | Started | Judged | Finished
+Event = Planned | Started | Judged | Challenged | Finished
 Listener = Callable[[Event], None]

@@ -3,6 +3,10 @@
 It imports and computes nothing: no tensor, no thread, no random number exists when it forks, so every worker starts
 from the same clean state in milliseconds instead of the seconds that importing torch takes. It talks over one socket in
 JSON messages; with each job come the write end of the pipe on which that worker reports, and a file with the job.
+
+CUDA cannot be used in a process whose parent has used it. None of the libraries that falsifiers name asks for a device
+while it is imported, so a worker is the first to start CUDA and no falsifier needs a process of another kind. A
+variable that ``workers`` sets lets torch, were it asked all the same, count devices without starting CUDA.
 """
 
 from __future__ import annotations
@@ -116,5 +120,6 @@ def _send(control: socket.socket, message: Mapping[str, Any]) -> None:
         control.sendall(json.dumps(message).encode())
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve on the socket whose descriptor is the first argument; the others are the modules to import."""
     serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

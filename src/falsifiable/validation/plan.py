@@ -64,7 +64,9 @@ class Task:
 
     def key(self, *, specimen: bool) -> str:
         """Cache key of the verdict: everything it rests on. A verdict on the specimens rests on no bound bytes."""
-        bound = {} if specimen else {name: one.digest for name, one in self.artifacts.items()}
+        bound = {} if specimen else {name: one.content for name, one in self.artifacts.items()}
+        if self.signature.needs == "folder" and not specimen:
+            bound = {name: f"{one.content} in {_listing(one.message)}" for name, one in self.artifacts.items()}
         return key_of(
             {
                 "semantics": SEMANTICS,
@@ -151,6 +153,14 @@ def _are_reports(kept: Any) -> bool:
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
     return True
+
+
+def _listing(message: Mapping[str, Any]) -> str:
+    """What lies in a folder, as a digest of names, sizes and times: any file that is added makes it another."""
+    folder = Path(message.get("path", ""))
+    files = sorted(one for one in folder.rglob("*") if one.is_file() or one.is_symlink()) if folder.is_dir() else []
+    lines = [(one.relative_to(folder).as_posix(), one.lstat().st_size, one.lstat().st_mtime_ns) for one in files]
+    return key_of({"files": lines})
 
 
 @cache

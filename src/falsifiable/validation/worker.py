@@ -18,8 +18,9 @@ from falsifiable.artifacts import ArtifactError, Model
 from falsifiable.contracts import typed_parameters
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import Artifact, Falsifier, NotApplicable, Verdict
-from falsifiable.validation.bound import open_bound, specimens_of
+from falsifiable.validation.bound import open_bound, specimen_folder, specimens_of
 from falsifiable.validation.catalogue import resolve
+from falsifiable.validation.mutations import MUTATIONS, mutant_of
 
 Report = Callable[[Mapping[str, Any]], None]
 
@@ -28,8 +29,10 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
     """Run one job and write its reports as JSON lines to the descriptor ``results``.
 
     Reports are ``{"verdict": ..., "cause": ...}``, then one ``{"challenge": ...}`` per counterexample, then
-    ``{"done": true}``. A job that asks for fingerprints reports ``{"fingerprints": ...}`` instead, one that asks for a
-    scan ``{"scan": {"sha256": ..., "fingerprints": ...}}``. A failure inside the falsifier is a report too, never an
+    ``{"done": true}``. A job with ``mutate`` reports ``{"mutant": ...}`` per generic mutation instead; one with
+    ``roster`` reports which of them apply, ``{"roster": {name: why not}}``; one that asks for fingerprints
+    ``{"fingerprints": ...}``, and one that asks for a scan ``{"scan": {"sha256": ..., "fingerprints": ...}}``. A
+    failure inside the falsifier is a report too, never an
     exception.
     """
     _limit_memory(job["memory_bytes"])
@@ -44,6 +47,8 @@ def run_job(job: Mapping[str, Any], results: int) -> None:
                 _fingerprint(job["fingerprint"], report)
             elif "scan" in job:
                 _scan(job["scan"], report)
+            elif "roster" in job:
+                _roster(job["roster"], report)
             else:
                 _work(job, _as_seen_from(job["root"], report))
         report({"done": True})
@@ -110,7 +115,12 @@ def _work(job: Mapping[str, Any], report: Report) -> None:
     except Exception as error:  # noqa: BLE001 - a reader or plugin that breaks is a finding about it, not our end
         report(_crash(error, job))
         return
+    if "mutate" in job:
+        _mutate(check, {**artifacts, **parameters}, job, report)
+        return
     verdict = _judge(check, {**artifacts, **parameters}, job)
+    if job["specimen"]:  # evidence must not name the folders of whoever recorded it
+        verdict["verdict"]["found"] = verdict["verdict"]["found"].replace(f"{specimen_folder()}/", "specimens/")
     report(verdict)
     if verdict["verdict"]["outcome"] == "held" or job["specimen"]:
         for name in check.counterexamples:
@@ -186,3 +196,46 @@ def _challenge(
     verdict = _judge(check, arguments, job)["verdict"]
     outcome = {"falsified": "refuted", "held": "survived"}.get(verdict["outcome"], "inconclusive")
     return {"counterexample": name, "outcome": outcome, "ran_on": ran_on, "said": verdict["found"]}
+
+
+def _roster(message: Mapping[str, Any], report: Report) -> None:
+    """Ask every mutator whether it applies to one artifact: the mutator says so, and no falsifier."""
+    from falsifiable.samples import specimen
+
+    if "specimen" in message:
+        kind, variant = message["specimen"]
+        artifact: Artifact | None = specimen(kind, variant, cache=specimen_folder())
+    else:
+        artifact = open_bound(message["bound"])
+    why = {}
+    for name, mutation in MUTATIONS[message["kind"]].items():
+        try:
+            mutant_of(mutation, artifact, message["seed"])
+            why[name] = ""
+        except (NotApplicable, ArtifactError) as error:
+            why[name] = str(error)
+    report({"roster": why})
+
+
+def _mutate(check: Falsifier, arguments: Mapping[str, Any], job: Mapping[str, Any], report: Report) -> None:
+    """Judge the mutants of one artifact, the others left as they are."""
+    wanted = job["mutate"]
+    parameter = wanted["parameter"]
+    mutations = MUTATIONS[check.declared.roles[parameter]]
+    for name in wanted["names"]:
+        try:
+            mutant = mutant_of(mutations[name], arguments[parameter], wanted["seed"])
+        except (NotApplicable, ArtifactError) as error:
+            report({"mutant": {"name": name, "fate": "not asked", "said": f"not applicable: {error}", "cause": ""}})
+            continue
+        judged = _judge(check, {**arguments, parameter: mutant}, job)
+        report({"mutant": {"name": name, **_fate(judged)}})
+
+
+def _fate(judged: Mapping[str, Any]) -> dict[str, str]:
+    """What became of a mutant. One that breaks its format's rules is killed: validating it falsifies artifact.sound."""
+    verdict, cause = judged["verdict"], judged["cause"]
+    if cause == "unsound":
+        return {"fate": "killed", "said": f"artifact.sound: {verdict['found']}", "cause": ""}
+    fates = {"falsified": "killed", "held": "survived"}
+    return {"fate": fates.get(verdict["outcome"], "inconclusive"), "said": verdict["found"], "cause": cause}

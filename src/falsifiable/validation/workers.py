@@ -25,6 +25,8 @@ from falsifiable.validation.results import Cause
 
 SERVER_START_SECONDS = 120
 MAX_MESSAGE_BYTES = 1 << 16
+_WITHOUT_STARTING_CUDA = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""torch.cuda.is_available() then asks the driver's library, which leaves forked processes able to use CUDA."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class _Running:
     timed_out: bool = False
 
 
+# Not `-m`: this package imports that module, and Python warns of a module that it is to run and has imported already.
+_SERVE = "from falsifiable.validation.fork_server import main; main()"
+
+
 @dataclass(slots=True)
 class _Server:
     """A fork server process and this end of its control socket."""
@@ -78,13 +84,13 @@ class _Server:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", "falsifiable.validation.fork_server", str(theirs.fileno()), *imports],
+                [sys.executable, "-c", _SERVE, str(theirs.fileno()), *imports],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if quiet else None,
                 stderr=subprocess.DEVNULL if quiet else None,
                 start_new_session=True,
-                env={**os.environ, "TMPDIR": folder},
+                env={**os.environ, "TMPDIR": folder, **_WITHOUT_STARTING_CUDA},
             )
         return cls(imports, process, ours)
 

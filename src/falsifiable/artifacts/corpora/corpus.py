@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from falsifiable.artifacts.corpora.manifest import CorpusFile, Evaluation, Split, read_evaluation, read_split
-from falsifiable.artifacts.corpora.shards import shard_text, shard_texts, shard_tokens
+from falsifiable.artifacts.corpora.manifest import (
+    CorpusFile,
+    Evaluation,
+    Origin,
+    Split,
+    read_evaluation,
+    read_origins,
+    read_split,
+)
+from falsifiable.artifacts.corpora.shards import Record, shard_records, shard_text, shard_texts, shard_tokens
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.identity import digest_of_files, mutant_digest
 from falsifiable.artifacts.limits import DEFAULT_LIMITS, Limits
+from falsifiable.artifacts.sources.confinement import confined_path
 from falsifiable.artifacts.sources.files import SourceFile, door, read_small_file
 from falsifiable.artifacts.sources.json_reader import read_json
 
@@ -24,11 +33,16 @@ MANIFEST = "manifest.json"
 CORPUS_MANIFEST_FORMAT = 1
 
 _UNSIGNED_BYTES = (2, 4)
+_FORMATS_OF_ROWS = ("jsonl", "chat")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Corpus:
-    """A corpus as its manifest states it. Texts and tokens are read, and checked against it, when asked for."""
+    """A corpus as its manifest states it. Texts and tokens are read, and checked against it, when asked for.
+
+    ``origins`` is what rows were made from, by the id that a row names. ``replaced`` holds the rows of splits, and the
+    tokens, that a mutation put in the place of those on disk.
+    """
 
     path: Path
     manifest: Mapping[str, Any]
@@ -36,6 +50,9 @@ class Corpus:
     evaluation: Evaluation | None
     file_digests: Mapping[str, str]
     digest: str
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    replaced: Mapping[str, tuple[Record, ...]] = field(default_factory=dict)
+    replaced_tokens: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     kind: ClassVar[str] = "corpus"
 
@@ -51,6 +68,14 @@ class Corpus:
     def files(self) -> tuple[Path, ...]:
         """The files that the digest covers: the manifest, which pins all others."""
         return (self.path,)
+
+    @property
+    def pinned_files(self) -> Mapping[str, Path]:
+        """Relative path -> file that the manifest pins and the digest therefore does not cover; it may be absent."""
+        shards = [shard.path for split in self.splits.values() for shard in split.shards]
+        kept = [path for split in self.splits.values() for path in (split.path, split.tokens_path) if path is not None]
+        named = dict.fromkeys([*shards, *kept, *(origin.path for origin in self.origins.values())])
+        return {name: self.folder / name for name in named}
 
     @property
     def name(self) -> str | None:
@@ -102,10 +127,33 @@ class Corpus:
         for shard in declared.shards:
             yield from shard_texts(self.folder, shard, declared.text_field, limits)
 
+    def records(self, split: str, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Record]:
+        """Every row of a split kept as JSON lines, as it stands there, each shard checked before its rows are read.
+
+        Nothing is asked of a row but that it is an object. Raises ArtifactError: ``unreadable`` for a split of another
+        format, ``unsound`` where a shard is not what the manifest says.
+        """
+        declared = self._split(split)
+        if declared.format not in _FORMATS_OF_ROWS:
+            message = f"split {split!r} is kept as {declared.format}, which has no rows"
+            raise ArtifactError(self.path, message, expected="a split of the format jsonl or chat")
+        if split in self.replaced:
+            yield from self.replaced[split]
+            return
+        for shard in declared.shards:
+            yield from shard_records(self.folder, shard, limits)
+
+    def found_digest(self, relative: str) -> str | None:
+        """The sha256 of the file that lies at a path of the manifest; None where there is none."""
+        path = confined_path(self.folder, relative, self.path, relative)
+        return SourceFile(path, relative).sha256() if path.exists() else None
+
     def token_shards(self, split: str) -> Iterator[NDArray[Any]]:
         """The token ids of a split, shard by shard, as :meth:`token_ids` has them; only one shard is held at a time."""
         declared = self._split(split)
-        if declared.dtype is None:
+        if split in self.replaced_tokens:
+            yield self.replaced_tokens[split]
+        elif declared.dtype is None:
             yield self._tokens_in_one_file(declared)
         else:
             for shard in declared.shards:
@@ -165,9 +213,45 @@ class Corpus:
         """The same with a file more in a split, the split's sha256 left as it was."""
         return self._with_files(split, (*self._split(split).files, file), f"{split} with {file.path}")
 
+    def without_split(self, split: str) -> Corpus:
+        """The same without a split. Raises ArtifactError if there is none of this name."""
+        kept = {name: one for name, one in self.splits.items() if name != self._split(split).name}
+        return replace(self, splits=MappingProxyType(kept), digest=mutant_digest(self.digest, f"without split {split}"))
+
+    def with_evaluation(self, evaluation: Evaluation | None) -> Corpus:
+        """The same with another rule for what the validation loss is computed over, or without one."""
+        return replace(self, evaluation=evaluation, digest=mutant_digest(self.digest, f"evaluation {evaluation}"))
+
+    def rewritten(self) -> Corpus:
+        """The same content in other bytes: the digest differs and nothing else."""
+        return replace(self, digest=mutant_digest(self.digest, "rewritten"))
+
     def with_split(self, split: str, **changes: Any) -> Corpus:
         """The same with fields of a split changed, such as ``tokens=0``. Raises TypeError for an unknown field."""
         return self._with(replace(self._split(split), **changes), f"{split} {', '.join(changes)}")
+
+    def with_records(self, split: str, rows: Sequence[Mapping[str, Any]]) -> Corpus:
+        """The same with other rows in a split kept as JSON lines; what the manifest says of it stays as it was."""
+        where = self._split(split).shards[0].path
+        records = tuple(Record(where, line, row) for line, row in enumerate(rows, start=1))
+        mutated = self._with(self._split(split), f"{split} of {len(rows)} other rows")
+        return replace(mutated, replaced=MappingProxyType({**self.replaced, split: records}))
+
+    def with_tokens(self, split: str, tokens: NDArray[Any]) -> Corpus:
+        """The same with other tokens in a split; what the manifest says of it stays as it was."""
+        mutated = self._with(self._split(split), f"{split} of {len(tokens)} other tokens")
+        return replace(mutated, replaced_tokens=MappingProxyType({**self.replaced_tokens, split: tokens}))
+
+    def without_source(self, name: str) -> Corpus:
+        """The same without what rows were made from under this id. Raises KeyError where there is none."""
+        _ = self.origins[name]
+        kept = {one: origin for one, origin in self.origins.items() if one != name}
+        return replace(self, origins=MappingProxyType(kept), digest=mutant_digest(self.digest, f"without {name}"))
+
+    def with_source(self, name: str, origin: Origin) -> Corpus:
+        """The same with what rows under this id were made from replaced, or one more."""
+        origins = MappingProxyType({**self.origins, name: origin})
+        return replace(self, origins=origins, digest=mutant_digest(self.digest, f"source {name}"))
 
     def _with_files(self, split: str, files: tuple[CorpusFile, ...], mutation: str) -> Corpus:
         return self._with(replace(self._split(split), files=files), mutation)
@@ -208,6 +292,7 @@ def open_corpus(path: Path | str, *, limits: Limits = DEFAULT_LIMITS) -> Corpus:
         evaluation=read_evaluation(manifest.get("evaluation"), path),
         file_digests=MappingProxyType(digests),
         digest=digest_of_files(given, digests),
+        origins=MappingProxyType(read_origins(manifest.get("sources"), path, limits)),
     )
 
 

@@ -1,4 +1,25 @@
-"""What a corpus manifest states: its splits, and the files or the shards of each, by sha256."""
+"""What a corpus manifest states: its splits, the files or the shards of each, and what its rows came from, by sha256.
+
+A manifest of conversations for a fine-tune, as ``examples/adapter`` writes it::
+
+    {"corpus_manifest": 1,
+     "name": "corrections",
+     "sources": {"replay-0001": {"path": "sources/replay-0001.json", "sha256": "9f86..."}},
+     "splits": {
+       "train": {"format": "chat", "kind": "partial-real", "sha256": "...", "tokens": 8122, "real_share": 0.75,
+                 "shards": [{"path": "train.jsonl", "sha256": "...", "bytes": 40213, "rows": 16}]},
+       "valid": {...}}}
+
+Every line of a shard of the format ``chat`` is one row::
+
+    {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}],
+     "kind": "real", "source": "replay-0001"}
+
+``kind`` is ``real`` for a row made from something that really happened, whose ``source`` is then the id of it under
+``sources``, and ``synthetic`` for a row that was made up, which needs none. The ``kind`` of a split is ``synthetic``
+(none of its rows is real), ``partial-real`` (some are) or ``real`` (all are). A trainer refuses rows of another shape,
+such as ``{"text": ...}``: so does ``corpus.chat-format``, and the reader hands on whatever objects it finds.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +27,26 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.limits import Limits
 from falsifiable.artifacts.sources.confinement import confined_path
 from falsifiable.artifacts.sources.files import folder_digest
 
-SplitFormat = Literal["text", "jsonl", "tokens"]
+SplitFormat = Literal["text", "jsonl", "tokens", "chat"]
+SplitKind = Literal["synthetic", "partial-real", "real"]
 TokenType = Literal["uint16", "uint32"]
 
 TOKEN_BYTES = {"uint16": 2, "uint32": 4}
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_COUNTED = {"jsonl": "rows", "tokens": "tokens"}  # what a shard of each format states how many it holds of
+SPLIT_KINDS: tuple[SplitKind, ...] = get_args(SplitKind)
+_COUNTED = {
+    "jsonl": "rows",
+    "chat": "rows",
+    "tokens": "tokens",
+}  # what a shard of each format states how many it holds of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +77,8 @@ class Split:
     the manifest's folder, or None where the split was not kept. ``real_share`` is the share of rows nobody made up.
 
     A split may be kept in ``shards`` instead, which then are its files, one after the other in this order: of text; of
-    rows, a JSON object per line with the text under ``text_field``; or of tokens, little-endian integers of ``dtype``.
+    rows, a JSON object per line with the text under ``text_field``; of conversations, a JSON object per line with
+    ``messages``; or of tokens, little-endian integers of ``dtype``. ``kind`` says how much of it is real.
     """
 
     name: str
@@ -65,12 +93,21 @@ class Split:
     shards: tuple[Shard, ...] = ()
     text_field: str | None = None
     dtype: TokenType | None = None
+    kind: SplitKind | None = None
 
     @property
     def rows(self) -> int | None:
         """The rows that the manifest states for all shards together; None where it states none."""
         counts = [shard.rows for shard in self.shards if shard.rows is not None]
         return sum(counts) if counts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What rows were made from, by the id they name: a file relative to the manifest's folder, and its sha256."""
+
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +135,8 @@ def read_split(name: str, entry: Any, path: Path, limits: Limits) -> Split:
     for key in ("path", "tokens_path"):
         if entry.get(key) is not None:
             confined_path(path.parent, entry[key], path, f"{where}.{key}")
-    share, kind = entry.get("real_share"), entry.get("format", "text")
-    if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
-        raise _unsound(path, f"{where}.real_share is {share!r}", "a share between 0 and 1")
+    _check_realness(where, entry, path)
+    form = entry.get("format", "text")
     split = Split(
         name,
         sha256=_digest(entry.get("sha256"), f"{where}.sha256", path),
@@ -109,11 +145,12 @@ def read_split(name: str, entry: Any, path: Path, limits: Limits) -> Split:
         path=entry.get("path"),
         tokens_path=entry.get("tokens_path"),
         tokens_sha256=_optional_digest(entry.get("tokens_sha256"), f"{where}.tokens_sha256", path),
-        real_share=share,
-        format=kind,
+        real_share=entry.get("real_share"),
+        format=form,
         shards=shards,
-        text_field=entry.get("text_field") if kind == "jsonl" else None,
-        dtype=entry.get("dtype") if kind == "tokens" else None,
+        text_field=entry.get("text_field") if form == "jsonl" else None,
+        dtype=entry.get("dtype") if form == "tokens" else None,
+        kind=entry.get("kind"),
     )
     counted = sum(shard.tokens or 0 for shard in shards)
     if split.format == "tokens" and counted != split.tokens:
@@ -122,6 +159,14 @@ def read_split(name: str, entry: Any, path: Path, limits: Limits) -> Split:
     if found != split.sha256:
         raise _unsound(path, f"{where}.sha256 is {split.sha256}", f"{found}, over the files of the split")
     return split
+
+
+def _check_realness(where: str, entry: Mapping[str, Any], path: Path) -> None:
+    share, kind = entry.get("real_share"), entry.get("kind")
+    if share is not None and not (isinstance(share, int | float) and 0 <= share <= 1):
+        raise _unsound(path, f"{where}.real_share is {share!r}", "a share between 0 and 1")
+    if kind is not None and kind not in SPLIT_KINDS:
+        raise _unsound(path, f"{where}.kind is {kind!r:.80}", " or ".join(SPLIT_KINDS))
 
 
 def _read_shards(where: str, entry: Mapping[str, Any], path: Path, limits: Limits) -> tuple[Shard, ...]:
@@ -149,7 +194,7 @@ def _read_shards(where: str, entry: Mapping[str, Any], path: Path, limits: Limit
 def _check_format(where: str, entry: Mapping[str, Any], path: Path) -> None:
     kind, field, dtype = entry.get("format", "text"), entry.get("text_field"), entry.get("dtype")
     if kind not in ("text", *_COUNTED):
-        raise _unsound(path, f"{where}.format is {kind!r:.80}", "text, jsonl or tokens")
+        raise _unsound(path, f"{where}.format is {kind!r:.80}", "text, jsonl, chat or tokens")
     if kind in _COUNTED and not entry.get("shards"):
         raise _unsound(path, f"{where} of the format {kind} has no shards", "a list of shards")
     if kind == "jsonl" and not (isinstance(field, str) and field):
@@ -175,6 +220,24 @@ def _read_file(where: str, entry: Any, path: Path) -> CorpusFile:
     confined_path(path.parent, entry.get("path"), path, f"{where}.path")
     sha256 = _digest(entry.get("sha256"), f"{where}.sha256", path)
     return CorpusFile(entry["path"], sha256, _count(entry.get("bytes"), f"{where}.bytes", path))
+
+
+def read_origins(entry: Any, path: Path, limits: Limits) -> dict[str, Origin]:
+    """What the manifest at ``path`` says rows were made from: id -> file. Raises ArtifactError (unsound)."""
+    if entry is None:
+        return {}
+    if not isinstance(entry, dict):
+        raise _unsound(path, f"sources is {entry!r:.80}", "an object from an id to path and sha256")
+    if len(entry) > limits.corpus_sources:
+        raise ArtifactError(path, f"has {len(entry)} sources", expected=f"at most {limits.corpus_sources}")
+    origins = {}
+    for name, one in entry.items():
+        where = f"sources.{name}"
+        if not isinstance(one, dict):
+            raise _unsound(path, f"{where} is {one!r:.80}", "an object with path and sha256")
+        confined_path(path.parent, one.get("path"), path, f"{where}.path")
+        origins[name] = Origin(one["path"], _digest(one.get("sha256"), f"{where}.sha256", path))
+    return origins
 
 
 def read_evaluation(entry: Any, path: Path) -> Evaluation | None:

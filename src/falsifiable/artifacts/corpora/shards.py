@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # a pair of them is one character by now
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as it stands in a shard: the shard's path, the line from 1, and the JSON object."""
+
+    path: str
+    line: int
+    values: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Where the row is, for messages."""
+        return f"{self.path} line {self.line}"
 
 
 def opened_shard(folder: Path, shard: Shard) -> SourceFile:
@@ -48,11 +63,29 @@ def shard_tokens(folder: Path, shard: Shard, dtype: TokenType) -> NDArray[Any]:
 
 def shard_texts(folder: Path, shard: Shard, field: str, limits: Limits) -> Iterator[str]:
     """The text of every row of a shard, line by line. Raises ArtifactError, which names the line."""
+    for source, number, offset, row in _numbered_rows(folder, shard, limits):
+        yield _text(source, number, offset, row, field)
+
+
+def shard_records(folder: Path, shard: Shard, limits: Limits) -> Iterator[Record]:
+    """Every row of a shard as it stands there, line by line. Raises ArtifactError, which names the line."""
+    for source, number, offset, row in _numbered_rows(folder, shard, limits):
+        if not isinstance(row, dict):
+            raise _bad_row(source, number, offset, f"is {row!r:.80}", "a JSON object")
+        yield Record(shard.path, number, row)
+
+
+def _numbered_rows(folder: Path, shard: Shard, limits: Limits) -> Iterator[tuple[SourceFile, int, int, Any]]:
+    """The open shard, and line from 1, offset and value of every row of it."""
     source = opened_shard(folder, shard)
     count = 0
     for offset, line in _lines(source, limits):
         count += 1
-        yield _text(source, count, offset, line, field, limits)
+        try:
+            row = read_json(line, source.path, limits=limits, kind="unsound", base_offset=offset)
+        except ArtifactError as error:
+            raise _bad_row(source, count, error.offset or offset, error.message) from error
+        yield source, count, offset, row
     source.verify_unchanged()
     if count != shard.rows:
         raise _unsound(source, f"has {count} rows", f"{shard.rows}, as the manifest says")
@@ -73,11 +106,7 @@ def _lines(source: SourceFile, limits: Limits) -> Iterator[tuple[int, bytes]]:
         yield offset, rest
 
 
-def _text(source: SourceFile, number: int, offset: int, line: bytes, field: str, limits: Limits) -> str:
-    try:
-        row = read_json(line, source.path, limits=limits, kind="unsound", base_offset=offset)
-    except ArtifactError as error:
-        raise _bad_row(source, number, error.offset or offset, error.message) from error
+def _text(source: SourceFile, number: int, offset: int, row: Any, field: str) -> str:
     text = row.get(field) if isinstance(row, dict) else None
     if not isinstance(text, str):
         found = f"{field} is {text!r:.80}" if isinstance(row, dict) else f"is {row!r:.80}"

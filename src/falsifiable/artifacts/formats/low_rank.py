@@ -132,6 +132,17 @@ def _of_other_form(strange: str | None, tensors: Tensors) -> str | None:
     return None
 
 
+def factor_names(tensors: Tensors) -> dict[str, tuple[str, str]]:
+    """Module -> the stored names of its two factors, the one next to the input first, of modules that have both."""
+    halves: dict[str, dict[str, str]] = {}
+    for name in tensors:
+        named = _PEFT_NAME.fullmatch(name) or _MLX_NAME.fullmatch(name)
+        if named is not None:
+            side = named.groupdict().get("embedding_side") or named["side"]
+            halves.setdefault(named["module"], {})[side.lower()] = name
+    return {module: (found["a"], found["b"]) for module, found in halves.items() if len(found) == 2}
+
+
 def peft_pairs(metadata: Metadata, tensors: Tensors) -> list[LowRankPair]:
     """The pairs of a PEFT adapter. Raises ArtifactError (unsound) for half a pair, and for ranks that disagree."""
     pairs = []

@@ -1,4 +1,4 @@
-"""Runs that no recorder watched: what a trainer itself left, ``trainer_state.json`` or a plain log."""
+"""Runs that no recorder watched: what a trainer itself left, ``trainer_state.json``, MLX-LM's log or a plain one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from falsifiable.artifacts.errors import ArtifactError
 from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.artifacts.limits import Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog
-from falsifiable.artifacts.runs.run import RECORD, RecordedMetric, Run
+from falsifiable.artifacts.runs.mlx_log import is_mlx_log, read_mlx_log
+from falsifiable.artifacts.runs.run import NOT_FINITE, RECORD, RecordedMetric, Run
 from falsifiable.artifacts.runs.text_log import identity_of_pattern, read_text_log
 from falsifiable.artifacts.runs.trainer_state import TRAINER_STATE, read_trainer_state
 from falsifiable.artifacts.sources.files import Source, SourceFile, read_small_file
@@ -32,13 +33,20 @@ def open_logged_run(given: Path, pattern: str | None, limits: Limits) -> Run | N
         _refuse_folder_of_checkpoints(given)
         path = given / TRAINER_STATE
         return _from_trainer_state(given, path, limits) if path.exists() else None
-    return _from_trainer_state(given, given, limits) if given.suffix == ".json" else None
+    if given.suffix == ".json":
+        return _from_trainer_state(given, given, limits)
+    return _from_mlx_log(given, limits) if is_mlx_log(given, limits) else None
 
 
 def _from_trainer_state(given: Path, path: Path, limits: Limits) -> Run:
     source, content = read_small_file(path, limits.json_bytes)
     record, log = read_trainer_state(content, path, limits)
     return _run(given, source, record, log, {})
+
+
+def _from_mlx_log(path: Path, limits: Limits) -> Run:
+    source = SourceFile(path)
+    return _run(path, source, *read_mlx_log(source, limits), {})
 
 
 def _from_text_log(path: Path, pattern: str, limits: Limits) -> Run:
@@ -66,9 +74,9 @@ def _run(given: Path, source: Source, stated: dict[str, Any], log: MetricsLog, i
     final: dict[str, RecordedMetric] = {}
     for row in log.rows:
         final |= {
-            name: RecordedMetric(value, row["step"])
+            name: RecordedMetric(float(value) if isinstance(value, str) else value, row["step"])
             for name, value in row.items()
-            if name not in _NO_QUANTITIES and isinstance(value, int | float) and not isinstance(value, bool)
+            if name not in _NO_QUANTITIES and _is_number(value)
         }
     metrics = {name: {"value": metric.value, "step": metric.step} for name, metric in final.items()}
     digests = {source.relative: source.sha256()}
@@ -83,3 +91,10 @@ def _run(given: Path, source: Source, stated: dict[str, Any], log: MetricsLog, i
         file_digests=MappingProxyType(digests),
         digest=digest_of_files(given, {**digests, **identity}),
     )
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a number, or the text of one that is not finite: the last loss of a run that diverged is that."""
+    if isinstance(value, str):
+        return value in NOT_FINITE
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -26,7 +26,7 @@ Series = list[tuple[int, float]]
 """``(step, value)`` in the order of the log."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_NOT_FINITE = frozenset({"nan", "inf", "-inf"})  # how a recorder writes a number that JSON has no word for
+NOT_FINITE = frozenset({"nan", "inf", "-inf"})  # how a recorder writes a number that JSON has no word for
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,20 @@ class Run:
         rows += [{"phase": phase, "step": step, name: value} for step, value in values.items()]
         return self._with_file(METRICS, f"series {name}", rows=tuple(rows))
 
+    def with_rows(self, change: Callable[[tuple[Row, ...]], tuple[Row, ...]]) -> Run:
+        """The same with the lines of the log replaced by what ``change`` makes of them."""
+        called = getattr(change, "__name__", type(change).__name__)
+        return self._with_file(METRICS, f"rows {called}", rows=tuple(change(self.rows)))
+
+    def with_torn_log(self) -> Run:
+        """The same with a log whose last line is cut, as a killed run leaves it."""
+        return self._with_file(METRICS, "torn", rows=self.rows[:-1], torn=True)
+
+    def rewritten(self) -> Run:
+        """The same content in other bytes: the digests of all its files differ and nothing else."""
+        digests = {name: mutant_digest(digest, "rewritten") for name, digest in self.file_digests.items()}
+        return replace(self, file_digests=digests, digest=mutant_digest(self.digest, "rewritten"))
+
     def with_step_zero(self, change: Callable[[StepZero], StepZero | None]) -> Run:
         """The same with another state before the first step; the run must have left one (ValueError)."""
         if self.state_at_step_zero is None:
@@ -235,7 +249,7 @@ class Run:
         value = row[name]
         if isinstance(value, int | float) and not isinstance(value, bool):
             return value
-        if isinstance(value, str) and value.lower() in _NOT_FINITE:
+        if isinstance(value, str) and value.lower() in NOT_FINITE:
             return float(value)
         message = f"{name} is {value!r} at step {row['step']}"
         log = self.folder / METRICS if self.has_record else self.path
@@ -248,10 +262,11 @@ class Run:
 
 @door
 def open_run(path: Path | str, *, pattern: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Run:
-    """The run whose folder, or whose ``run.yaml``, ``trainer_state.json`` or plain log, is at ``path``.
+    """The run whose folder, or whose ``run.yaml``, ``trainer_state.json``, MLX-LM log or plain log, is at ``path``.
 
     Args:
-        path: a folder with ``run.yaml``, else with ``trainer_state.json``; or one of these files; or a plain log.
+        path: a folder with ``run.yaml``, else with ``trainer_state.json``; or one of these files; or what MLX-LM
+            printed while it trained, which is told by its lines; or a plain log.
         pattern: how a line of the plain log at ``path`` is read: a regular expression whose named groups are ``step``,
             perhaps ``phase``, and the numbers logged.
         limits: what the files may cost to read.
@@ -342,7 +357,7 @@ def _metrics(record: Mapping[str, Any], path: Path) -> Mapping[str, RecordedMetr
     for name, entry in _mapping(record, "metrics", path).items():
         value = entry.get("value") if isinstance(entry, Mapping) else None
         step = entry.get("step") if isinstance(entry, Mapping) else None
-        if isinstance(value, str) and value.lower() in _NOT_FINITE:
+        if isinstance(value, str) and value.lower() in NOT_FINITE:
             value = float(value)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise _unsound(path, f"metrics.{name} is {entry!r}", "a mapping with value, a number, and step")

@@ -18,7 +18,7 @@ from falsifiable.contracts.log_pattern import PHASE, STEP, pattern_fault
 
 # Colours and cursor movements (ECMA-48 control sequences), titles of the terminal, and two-character escapes.
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
-_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _NOT_A_NUMBER = r"(?i:[+-]?(?:nan|inf(?:inity)?)\b)"
 _MORE_OF_A_NUMBER = re.compile(rb"(?:[.,_]?\d+|[eE][+-]?\d+)+")
 _SPLITS_AT_COMMAS = re.compile(r"\)(?:\\s[*+?]?| [*+?]?)?\\?,")
@@ -82,7 +82,7 @@ def read_text_log(source: SourceFile, pattern: str, limits: Limits = DEFAULT_LIM
     rows: list[Row] = []
     last_steps: dict[object, tuple[int, int]] = {}
     torn = False
-    for number, offset, line, is_whole in _lines(source, limits):
+    for number, offset, line, is_whole in log_lines(source, limits):
         if not is_whole:
             torn = True
             break
@@ -107,7 +107,7 @@ class _LineReader:
 
     def row(self, number: int, offset: int, line: bytes) -> dict[str, Any] | None:
         """What the pattern finds in the line, or None where it finds nothing."""
-        line = self._plain(number, offset, line)
+        line = plain_line(self.source, number, offset, line)
         match = self.pattern.expression.search(line)
         if match is None:
             return None
@@ -122,16 +122,6 @@ class _LineReader:
                 raise fault_in_line(self.source, number, offset, f"{_step_of(row)}{fault}") from None
         return row
 
-    def _plain(self, number: int, offset: int, line: bytes) -> bytes:
-        try:
-            line.decode()
-        except UnicodeDecodeError as fault:
-            encoding = _OTHER_ENCODINGS.get(line[:2], "not UTF-8") if number == 1 else "not UTF-8"
-            raise ArtifactError(
-                self.source.path, f"line {number}: {encoding}", offset=offset + fault.start, expected="a log in UTF-8"
-            ) from fault
-        return _ESCAPES.sub(b"", line)
-
     def _number(self, name: str, line: bytes, begin: int, end: int) -> int | float:
         """The number that a group holds, which must be all of the number that the line holds there."""
         text = line[begin:end]
@@ -144,7 +134,7 @@ class _LineReader:
                 f"the pattern takes {text.decode()!r} for {name}, the end of a longer number, in {line[:80]!r}",
                 hint="Let what stands before the group end in something other than digits",
             )
-        if len(text) > self.limits.json_number_characters or not _NUMBER.fullmatch(text):
+        if len(text) > self.limits.json_number_characters or not NUMBER.fullmatch(text):
             raise _NotANumberError(name, text)
         if name == STEP and text.isdigit():
             return int(text)
@@ -165,7 +155,19 @@ def _step_of(row: Mapping[str, Any]) -> str:
     return f"step {row[STEP]}: " if STEP in row else ""
 
 
-def _lines(source: SourceFile, limits: Limits) -> Iterator[tuple[int, int, bytes, bool]]:
+def plain_line(source: SourceFile, number: int, offset: int, line: bytes) -> bytes:
+    """A line of a log without its colours. Raises ArtifactError (unreadable) for what is not UTF-8."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as fault:
+        encoding = _OTHER_ENCODINGS.get(line[:2], "not UTF-8") if number == 1 else "not UTF-8"
+        raise ArtifactError(
+            source.path, f"line {number}: {encoding}", offset=offset + fault.start, expected="a log in UTF-8"
+        ) from fault
+    return _ESCAPES.sub(b"", line)
+
+
+def log_lines(source: SourceFile, limits: Limits) -> Iterator[tuple[int, int, bytes, bool]]:
     """Number from 1, offset and content of every line that is not blank, and whether a line break ends it.
 
     What a carriage return wrote over is dropped as it is read, so that a progress bar of any length is held in part.

@@ -34,7 +34,7 @@ def read_json(
     if len(content) > limits.json_bytes:
         raise ArtifactError(path, f"{len(content)} bytes of JSON", expected=f"at most {limits.json_bytes} bytes")
     text = _decoded(content, path, kind, base_offset)
-    _check_counts(text, path, limits)
+    check_counts(text, path, limits)
     try:
         value = json.loads(
             text,
@@ -56,7 +56,7 @@ def read_json(
     return value
 
 
-def _check_counts(text: str, path: Path, limits: Limits) -> None:
+def check_counts(text: str, path: Path, limits: Limits) -> None:
     """Bound what parsing would build, before it does; marks inside strings count too, which real files can bear."""
     for mark, count, limit in (
         ("lists and objects", text.count("[") + text.count("{"), limits.json_containers),

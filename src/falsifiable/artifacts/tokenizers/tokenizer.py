@@ -57,6 +57,11 @@ class Tokenizer:
         """The highest id + 1, added tokens included."""
         return len(self.tokens)
 
+    @property
+    def is_mutant(self) -> bool:
+        """Whether a mutation made it, so that the files hold something else."""
+        return self._original is not None
+
     @cached_property
     def digest(self) -> str:
         """sha256 of the file; of several, over the lines ``sha256  name``; embedded, over its fields as JSON."""
@@ -99,6 +104,10 @@ class Tokenizer:
     def with_field(self, name: str, value: Any) -> Tokenizer:
         """The same with one public field replaced, such as ``pre`` or ``type``. Raises TypeError for an unknown one."""
         return self._mutant(f"{name}={value}", **{name: value})
+
+    def rewritten(self) -> Tokenizer:
+        """The same content in other bytes: the digest differs and nothing else."""
+        return self._mutant("rewritten")
 
     def _mutant(self, mutation: str, **changes: Any) -> Tokenizer:
         return replace(self, **changes, _original=self, _mutation=mutation)

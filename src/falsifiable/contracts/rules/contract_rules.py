@@ -188,6 +188,15 @@ CONTRACT_RULES = (
         "Write the conditions, or remove `discharge`: then INTEGRATION is the highest status.",
     ),
     Rule(
+        "CONTRACT-UNGUARDED-ROLE",
+        "a reason about a role that is not declared",
+        "The keys of `unguarded` are roles from this contract's `artifacts`. Below each stand generic mutations of "
+        "`contract challenge` that no claim notices, with the reason why that is accepted.",
+        "unguarded:\n  exprt: {row-zeroed: nothing but the checkpoint could tell}",
+        "unguarded:\n  export: {row-zeroed: nothing but the checkpoint could tell}",
+        "Correct the spelling, or declare the role.",
+    ),
+    Rule(
         "CONTRACT-FILE-SUFFIX",
         "a file that is not read",
         "Contracts are the files under contracts/ that end in .yaml. This one is passed over.",
