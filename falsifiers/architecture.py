@@ -6,10 +6,15 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from falsifiable import CONFIG_FIELDS, Model, NotApplicable, Run, Verdict, falsifier
-from falsifiers.inventory import SHAPE_FIELDS, Shapes, expected_tensors, head_size, parameters_in
+from falsifiers.inventory import (
+    QUERIES_AS_WIDE_AS_HIDDEN,
+    SHAPE_FIELDS,
+    Shapes,
+    expected_tensors,
+    head_size,
+    parameters_in,
+)
 
-# Families of which llama.cpp expects a query projection of hidden size x hidden size.
-_QUERIES_AS_WIDE_AS_HIDDEN = ("qwen2",)
 # Tensors that only encoders have: two token types, a pooler, a head that fills in masked words.
 _ENCODER_TENSORS = ("token_type_embeddings", "token_types.weight", "pooler.dense", "cls.predictions", "lm_head.dense")
 
@@ -221,18 +226,20 @@ def heads_consistent(model: Model, *, projection: Literal["hidden", "any"] = "hi
     """
     config = model.config
     heads, shared, hidden = config.num_attention_heads, config.num_key_value_heads, config.hidden_size
-    stated = {"num_attention_heads": heads, "num_key_value_heads": shared, "hidden_size": hidden}
-    if absent := [name for name, value in stated.items() if not value]:
-        return Verdict.inconclusive(f"{model.path}: {', '.join(absent)} absent or 0; nothing to divide")
-    if heads is None or shared is None or hidden is None:  # for the type checker; the line above returned
-        return Verdict.inconclusive("absent")
+    if heads is None or shared is None or hidden is None:
+        stated = {"num_attention_heads": heads, "num_key_value_heads": shared, "hidden_size": hidden}
+        absent = [name for name, value in stated.items() if value is None]
+        return Verdict.inconclusive(f"{model.path}: {', '.join(absent)} absent; nothing to divide")
+    if min(heads, shared, hidden) <= 0:
+        found = f"{heads} query heads, {shared} key-value heads and hidden_size {hidden}, expected more than 0 of each"
+        return Verdict.of(False, found=f"{found}; a field was edited, or never set", examined=(3, "fields"))
     size = head_size({"head_dim": config.head_dim, "hidden_size": hidden, "num_attention_heads": heads})
     found = ""
     if shared > heads or heads % shared:
         found = f"{heads} query heads cannot be shared evenly by {shared} key-value heads"
     elif not size.is_integer():
         found = f"hidden_size {hidden} is no multiple of {heads} heads; one of the two was edited"
-    elif projection == "hidden" and model.architecture.family in _QUERIES_AS_WIDE_AS_HIDDEN and heads * size != hidden:
+    elif projection == "hidden" and model.architecture.family in QUERIES_AS_WIDE_AS_HIDDEN and heads * size != hidden:
         found = (
             f"{heads} heads x head_dim {size:g} = {heads * size:g}, not hidden_size {hidden}; llama.cpp refuses this"
         )

@@ -64,7 +64,7 @@ def grouped_query_equals_repeated(
             )
             raise _RefutedError(shrunk)
 
-    with _hypothesis_leaves_no_trace(), contextlib.suppress(_RefutedError):
+    with hypothesis_leaves_no_trace(), contextlib.suppress(_RefutedError):
         agrees()
     cause = (
         "query heads read another head's keys (tiled instead of interleaved), or positions read what comes after them"
@@ -78,7 +78,7 @@ def grouped_query_equals_repeated(
 
 
 @contextlib.contextmanager
-def _hypothesis_leaves_no_trace() -> Iterator[None]:
+def hypothesis_leaves_no_trace() -> Iterator[None]:
     """Hypothesis keeps notes in a folder of the working directory; a check writes nothing there."""
     from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -125,7 +125,7 @@ def _one_head_at_a_time(query: torch.Tensor, key: torch.Tensor, value: torch.Ten
     return result
 
 
-def _tiled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+def tiled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """Query head h reads key-value head h modulo their number: the order of other frameworks."""
     times = query.shape[1] // key.shape[1]
     return grouped_query_attention(query, key.repeat(1, times, 1, 1), value.repeat(1, times, 1, 1))
@@ -146,7 +146,7 @@ def _unscaled(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> to
 @grouped_query_equals_repeated.counterexample
 def heads_tiled() -> dict[str, Any]:
     """Heads shared in another order."""
-    return {"attention": _tiled}
+    return {"attention": tiled}
 
 
 @grouped_query_equals_repeated.counterexample
@@ -181,7 +181,7 @@ def grouped_query_forward(
         decoder = load_decoder(model)
     except UnfitError as error:
         return Verdict.inconclusive(f"{model.path}: no forward pass was made: {error}")
-    prompt = _prompt(decoder.weights["token_embedding"].shape[0])
+    prompt = fixed_prompt(decoder.weights["token_embedding"].shape[0])
     ours = logits(decoder, prompt, attention)
     found = _own_faults(ours) or _future_seen(ours, logits(decoder, _last_token_changed(prompt), attention))
     lowest = None
@@ -202,11 +202,11 @@ def grouped_query_forward(
     return Verdict.of(not found, found=found, examined=(prompt.shape[1], "positions"), cosine=lowest)
 
 
-def _prompt(rows: int) -> torch.Tensor:
-    """A fixed prompt [1, 24] of ids spread over the vocabulary."""
+def fixed_prompt(rows: int, length: int = _PROMPT_LENGTH) -> torch.Tensor:
+    """A fixed prompt [1, length] of ids spread over the vocabulary."""
     import torch
 
-    return (torch.arange(1, _PROMPT_LENGTH + 1) * 7919 % rows).unsqueeze(0)
+    return (torch.arange(1, length + 1) * 7919 % rows).unsqueeze(0)
 
 
 def _last_token_changed(prompt: torch.Tensor) -> torch.Tensor:
@@ -246,7 +246,7 @@ def forward_with_heads_tiled(model: Model) -> dict[str, Any]:
     heads, shared = model.config.num_attention_heads, model.config.num_key_value_heads
     if heads is None or shared in (None, 1, heads):
         raise NotApplicable(f"{heads} query heads on {shared} key-value heads can be shared in one order only")
-    return {"attention": _tiled}
+    return {"attention": tiled}
 
 
 @grouped_query_forward.counterexample

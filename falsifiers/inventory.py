@@ -15,6 +15,9 @@ _BIASED = ("qwen2",)
 SHAPE_FIELDS = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size", "vocab_size",
 )  # fmt: skip
+# Families of which llama.cpp expects a query projection of hidden size x hidden size.
+QUERIES_AS_WIDE_AS_HIDDEN = ("qwen2",)
+_MOST_LAYERS = 10_000  # ten times the deepest model published; a damaged number of layers would fill the memory
 # Tables that some exporters store although they follow from the configuration.
 DERIVED_TABLES = ("rope_freqs.weight", "rotary_emb.inv_freq")
 
@@ -22,17 +25,27 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def head_size(config: Mapping[str, Any]) -> float:
-    """Values per head: what the configuration says, else hidden size over heads, as transformers and llama.cpp do."""
-    stated = config.get("head_dim")
-    return float(stated) if stated else float(config["hidden_size"]) / config["num_attention_heads"]
+    """Values per head: what the configuration says, else hidden size over heads, as transformers and llama.cpp do.
+
+    Raises:
+        ValueError: neither is there, because the number of heads is 0.
+    """
+    stated, heads = config.get("head_dim"), config["num_attention_heads"]
+    if stated is not None:
+        return float(stated)
+    if not heads:
+        raise ValueError(f"num_attention_heads is {heads}, expected more than 0, and head_dim is absent")
+    return float(config["hidden_size"]) / float(heads)
 
 
 def expected_tensors(config: Mapping[str, Any], *, biased: bool, separate_output: bool) -> Shapes:
     """The inventory of a decoder with these canonical configuration values.
 
     Raises:
-        ValueError: heads and hidden size do not divide.
+        ValueError: heads and hidden size do not divide, or there are more layers than any model has.
     """
+    if config["num_hidden_layers"] > _MOST_LAYERS:
+        raise ValueError(f"num_hidden_layers is {config['num_hidden_layers']}, expected at most {_MOST_LAYERS:,}")
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     size = head_size(config)
     if not size.is_integer():
@@ -46,6 +59,7 @@ def expected_tensors(config: Mapping[str, Any], *, biased: bool, separate_output
         shapes["output"] = (config["vocab_size"], hidden)
     for layer in range(config["num_hidden_layers"]):
         prefix = f"layers.{layer}."
+        shapes[prefix + "attention_norm"] = shapes[prefix + "feed_forward_norm"] = (hidden,)
         projections = {"query": (queries, hidden), "key": (keys, hidden), "value": (keys, hidden)}
         for name, shape in projections.items():
             shapes[f"{prefix}attention.{name}"] = shape
@@ -54,7 +68,6 @@ def expected_tensors(config: Mapping[str, Any], *, biased: bool, separate_output
         shapes[prefix + "attention.output"] = (hidden, queries)
         shapes[prefix + "feed_forward.gate"] = shapes[prefix + "feed_forward.up"] = (inner, hidden)
         shapes[prefix + "feed_forward.down"] = (hidden, inner)
-        shapes[prefix + "attention_norm"] = shapes[prefix + "feed_forward_norm"] = (hidden,)
     return shapes
 
 
@@ -72,6 +85,14 @@ def config_values(model: Model) -> dict[str, Any]:
     if values["vocab_size"] is None and model.embeds_tokenizer and model.tokenizer is not None:
         values["vocab_size"] = model.tokenizer.size or None
     return values
+
+
+def missing_sizes(model: Model, config: Mapping[str, Any]) -> str:
+    """Why the inventory of a model with this configuration is open, in words; empty where it is known."""
+    absent = [name for name in SHAPE_FIELDS if config[name] is None]
+    if absent:
+        return f"does not state {', '.join(absent)}"
+    return "" if model.architecture.family in FAMILIES else f"is of family {model.architecture.family}"
 
 
 def is_biased(model: Model) -> bool:

@@ -25,6 +25,41 @@ _PART = {
 def oracle_logits(model: Model, decoder: Decoder, ids: torch.Tensor) -> torch.Tensor:
     """Logits [batch, length, vocabulary] that ``transformers`` computes, in float32, from the weights of ``decoder``.
 
+    Raises:
+        UnfitError: ``transformers`` builds no model from this configuration, or one with other tensors.
+    """
+    import torch
+
+    device = decoder.weights["token_embedding"].device
+    with torch.no_grad():
+        found: torch.Tensor = oracle(model, decoder)(input_ids=ids.to(device), use_cache=False).logits
+    return found
+
+
+def cached_oracle_logits(model: Model, decoder: Decoder, ids: torch.Tensor, **told: torch.Tensor) -> torch.Tensor:
+    """The same logits as ``transformers`` computes them while it generates: one token at a time, on its own cache.
+
+    ``told`` are further arguments of every step, such as its position, which is otherwise counted by the cache.
+
+    Raises:
+        UnfitError: as :func:`oracle_logits`.
+    """
+    import torch
+
+    device = decoder.weights["token_embedding"].device
+    told = {name: one.to(device) for name, one in told.items()}
+    network, cache, steps = oracle(model, decoder), None, []
+    with torch.no_grad():
+        for one in ids.to(device).split(1, dim=1):
+            step = network(input_ids=one, past_key_values=cache, use_cache=True, **told)
+            cache = step.past_key_values
+            steps.append(step.logits)
+    return torch.cat(steps, dim=1)
+
+
+def oracle(model: Model, decoder: Decoder) -> Any:
+    """The network that ``transformers`` builds from the configuration of ``model``, with the weights of ``decoder``.
+
     The model is built without memory of its own and shares the decoder's tensors. A folder is built from its own
     config.json, every key of it, so that what this project reads otherwise, or does not read at all, shows.
 
@@ -42,18 +77,16 @@ def oracle_logits(model: Model, decoder: Decoder, ids: torch.Tensor) -> torch.Te
     try:
         config = AutoConfig.for_model(**{**(stored or _configuration(model, decoder)), "tie_word_embeddings": False})
         with torch.device("meta"):
-            oracle = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
-        oracle.load_state_dict(weights, assign=True, strict=True)
+            network = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        network.load_state_dict(weights, assign=True, strict=True)
     except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, ImportError) as error:
         said = " ".join(str(error).split())[:200]
         raise UnfitError(f"transformers builds no model of these tensors from the configuration: {said}") from error
     device = decoder.weights["token_embedding"].device
     # The table of rotary frequencies is no weight and was left without memory.
     with device:
-        oracle.model.rotary_emb = type(oracle.model.rotary_emb)(config)
-    with torch.no_grad():
-        found: torch.Tensor = oracle.eval()(input_ids=ids.to(device)).logits
-    return found
+        network.model.rotary_emb = type(network.model.rotary_emb)(config)
+    return network.eval()
 
 
 def _stored_configuration(model: Model) -> dict[str, Any]:

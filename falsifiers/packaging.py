@@ -9,11 +9,11 @@ from falsifiable import Model, NotApplicable, Verdict, falsifier
 from falsifiers.inventory import (
     DERIVED_TABLES,
     FAMILIES,
-    SHAPE_FIELDS,
     Shapes,
     config_values,
     expected_tensors,
     is_biased,
+    missing_sizes,
 )
 
 # What a client reads of every model; the size of the vocabulary it counts where the token list is embedded.
@@ -40,7 +40,7 @@ def architecture_name(export: Model) -> Verdict:
     """
     stored, known_as = export.architecture.stored, export.architecture.gguf
     if stored is None:
-        found = f"{export.path.name} names no architecture"
+        found = f"{export.path.name} names no architecture: {_unnamed(export)}"
     elif export.format == "gguf" and stored != known_as:
         hint = f"expected {known_as!r}" if known_as else "expected a name from llama.cpp's list"
         found = f"general.architecture is {stored!r}, {hint}; the exporter wrote the HF class or a name of its own"
@@ -49,6 +49,15 @@ def architecture_name(export: Model) -> Verdict:
     else:
         found = ""
     return Verdict.of(not found, found=found, examined=(1, "names"), architecture=stored)
+
+
+def _unnamed(export: Model) -> str:
+    """What stands where the name of the architecture belongs, each key with its value."""
+    keys = ("general.architecture",) if export.format == "gguf" else ("architectures", "architecture", "model_type")
+    odd = {key: export.metadata[key] for key in keys if export.metadata.get(key) is not None}
+    if odd:
+        return ", ".join(f"{key} is {value!r}, expected a text" for key, value in odd.items())
+    return f"{' and '.join(keys)} absent; the exporter left out what a client reads first"
 
 
 @architecture_name.counterexample
@@ -167,9 +176,8 @@ def tensor_inventory(model: Model, *, tied_output: Literal["shared", "any"] = "s
         tied_output: whether a model that says its output is tied may store it a second time (``any``).
     """
     config = config_values(model)
-    absent = [name for name in SHAPE_FIELDS if config[name] is None]
-    if model.architecture.family not in FAMILIES or absent:
-        lacking = f"does not state {', '.join(absent)}" if absent else f"is of family {model.architecture.family}"
+    lacking = missing_sizes(model, config)
+    if lacking:
         return Verdict.inconclusive(f"{model.path}: {lacking}; which tensors it should have is open")
     tied, stored = config["tie_word_embeddings"], model.has_tensor("output")
     separate = stored if tied is None or (tied and tied_output == "any") else not tied

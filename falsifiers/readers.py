@@ -20,7 +20,10 @@ _MOST_SHOWN = 80  # characters of a value in a message
 
 
 @falsifier(
-    "artifact.readers-agree", needs="fingerprints", imports=("numpy", "blake3", "gguf", "safetensors", "tokenizers")
+    "artifact.readers-agree",
+    needs="fingerprints",
+    imports=("numpy", "blake3", "gguf", "safetensors", "tokenizers"),
+    compares_copies=True,
 )
 def readers_agree(model: Model) -> Verdict:
     """The library that consumes this format finds the same tensors, metadata and tokens in it as falsifiable does.
@@ -168,7 +171,7 @@ def _in_tokenizer_of(model: Model, theirs: Reading) -> Iterator[str]:
         yield from _in_tokenizer(model.tokenizer, file)
 
 
-@falsifier("vocabulary.readers-agree", imports=("tokenizers",))
+@falsifier("vocabulary.readers-agree", imports=("tokenizers",), compares_copies=True)
 def tokenizer_readers_agree(tokenizer: Tokenizer) -> Verdict:
     """The ``tokenizers`` library finds the same tokens under the same ids in the file as falsifiable does.
 

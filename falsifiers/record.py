@@ -11,35 +11,23 @@ from falsifiable import Corpus, Model, NotApplicable, Run, Tokenizer, Verdict, f
 
 @falsifier("record.agrees-with-log")
 def agrees_with_log(run: Run) -> Verdict:
-    """Every metric in run.yaml is the number that metrics.jsonl holds at the step it names, and the log is untouched.
+    """Every metric in run.yaml is the number that metrics.jsonl holds at the step it names.
 
     `val_loss` and `train_loss` are those of the last step, never the best one; `init_val_loss` is the fine-tune's step
     0, and a name that begins with `pretrain_` is of that phase.
     """
     if not run.metrics or not run.has_record:
         return Verdict.inconclusive(f"{run.path}: no recorder stated a metric apart from the log")
-    faults = [*_log_faults(run), *(said for name in run.metrics if (said := _metric_fault(run, name)))]
+    faults = [said for name in run.metrics if (said := _metric_fault(run, name))]
+    before, logged = run.state_at_step_zero, run.metrics.get("init_val_loss")
+    if before is not None and logged is not None and before.val_loss not in (None, logged.value):
+        faults.append(f"run.yaml: init_val_loss is {logged.value}, step_zero.json says {before.val_loss}")
     return Verdict.of(
         not faults,
         found="; ".join(faults) + ". The number was typed by hand, or the log is of another run",
         examined=(len(run.metrics), "metrics"),
         disagreements=len(faults),
     )
-
-
-def _log_faults(run: Run) -> Iterator[str]:
-    """Files beside the record whose bytes are not those it names."""
-    for role in ("metrics", "step_zero"):
-        recorded = run.artifacts.get(role)
-        if recorded is None:
-            yield f"run.yaml names no artifact {role}, so its log can be exchanged"
-            continue
-        found = run.found_digest(role) or "absent"
-        if found != recorded.sha256:
-            yield f"{recorded.path}: sha256 {found[:12]}, run.yaml recorded {recorded.sha256[:12]}; it was edited since"
-    before, logged = run.state_at_step_zero, run.metrics.get("init_val_loss")
-    if before is not None and logged is not None and before.val_loss not in (None, logged.value):
-        yield f"run.yaml: init_val_loss is {logged.value}, step_zero.json says {before.val_loss}"
 
 
 def _metric_fault(run: Run, name: str) -> str:
@@ -82,7 +70,28 @@ def a_log_improved(run: Run) -> Run:
     return run.with_series("val_loss", lambda series: [(step, value - 0.1) for step, value in series])
 
 
-@agrees_with_log.counterexample
+@falsifier("record.log-untouched", compares_copies=True)
+def log_untouched(run: Run) -> Verdict:
+    """The log and the state before the first step are, to the last bit, the files that run.yaml names."""
+    if not run.has_record:
+        return Verdict.inconclusive(f"{run.path}: no recorder wrote what its log should be")
+    roles = ("metrics", "step_zero")
+    faults = [said for role in roles if (said := _log_fault(run, role))]
+    return Verdict.of(not faults, found="; ".join(faults), examined=(len(roles), "files"), files_differing=len(faults))
+
+
+def _log_fault(run: Run, role: str) -> str:
+    """What is wrong with the bytes of a file beside the record, or "" where nothing is."""
+    recorded = run.artifacts.get(role)
+    if recorded is None:
+        return f"run.yaml names no artifact {role}, so its log can be exchanged"
+    found = run.found_digest(role) or "absent"
+    if found == recorded.sha256:
+        return ""
+    return f"{recorded.path}: sha256 {found[:12]}, run.yaml recorded {recorded.sha256[:12]}; it was edited since"
+
+
+@log_untouched.counterexample
 def a_log_of_other_bytes(run: Run) -> Run:
     """A record that names other bytes for its log."""
     if "metrics" not in run.artifacts:
@@ -90,7 +99,56 @@ def a_log_of_other_bytes(run: Run) -> Run:
     return run.with_field("artifacts.metrics.sha256", "0" * 64)
 
 
-@falsifier("record.names-these-bytes")
+@log_untouched.counterexample
+def a_log_edited(run: Run) -> Run:
+    """A log that lost its last line."""
+    if not run.rows:
+        raise NotApplicable("the log is empty")
+    return run.with_rows(lambda rows: rows[:-1])
+
+
+@falsifier("record.artifacts-are-there")
+def artifacts_are_there(run: Run) -> Verdict:
+    """Every artifact that run.yaml names lies where it says."""
+    if not run.artifacts:
+        return Verdict.inconclusive(f"{run.path}: names no artifact; a recorder names what it wrote")
+    faults = [said for role in run.artifacts if (said := _place_fault(run, role))]
+    return Verdict.of(
+        not faults,
+        found="; ".join(faults) + ". It was moved after the run, or was never written",
+        examined=(len(run.artifacts), "artifacts"),
+        artifacts_absent=len(faults),
+    )
+
+
+def _place_fault(run: Run, role: str) -> str:
+    recorded, path = run.artifacts[role], run.artifact_path(role)
+    if path is None or not path.exists():
+        return f"artifacts.{role}: there is no {recorded.path} in {run.folder.name}"
+    return "" if path.is_file() or any(path.iterdir()) else f"artifacts.{role}: {recorded.path} is empty"
+
+
+@artifacts_are_there.counterexample
+def an_artifact_moved(run: Run) -> Run:
+    """A record that names a place where nothing lies."""
+    role = _first_artifact(run)
+    return run.with_field(f"artifacts.{role}.path", f"{run.artifacts[role].path}-moved")
+
+
+@artifacts_are_there.counterexample
+def an_artifact_never_written(run: Run) -> Run:
+    """A record that names one artifact more than there is."""
+    named = {"path": "never-written.gguf", "size": 1, "sha256": "0" * 64}
+    return run.with_field("artifacts.never-written", named)
+
+
+def _first_artifact(run: Run) -> str:
+    if not run.artifacts:
+        raise NotApplicable("the record names no artifact")
+    return next(iter(run.artifacts))
+
+
+@falsifier("record.names-these-bytes", compares_copies=True)
 def names_these_bytes(
     run: Run, model: Model | None = None, tokenizer: Tokenizer | None = None, corpus: Corpus | None = None
 ) -> Verdict:

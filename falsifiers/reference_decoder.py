@@ -37,8 +37,8 @@ class Decoder:
     rms_norm_eps: float
 
 
-def load_decoder(model: Model) -> Decoder:
-    """Read every weight of ``model`` (4 bytes per parameter of memory), on a GPU where there is one.
+def load_decoder(model: Model, device: str = "") -> Decoder:
+    """Read every weight of ``model`` (4 bytes per parameter of memory) to ``device``, by default a GPU if there is one.
 
     Raises:
         UnfitError: another family, a field that is absent, or tensors that do not have the configured shape.
@@ -56,7 +56,7 @@ def load_decoder(model: Model) -> Decoder:
         expected = expected_tensors(config, biased=is_biased(model), separate_output=model.has_tensor("output"))
     except ValueError as error:
         raise UnfitError(str(error)) from error
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     weights = {}
     for name, shape in expected.items():
         if not model.has_tensor(name):

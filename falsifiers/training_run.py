@@ -1,13 +1,14 @@
-"""A training run did what was asked of it, to the end, and learnt something."""
+"""A training run took the steps it planned, ended for the reason it states, and left the weights it says."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any
 
 from falsifiable import Corpus, Criterion, Model, NotApplicable, Run, Verdict, falsifier
+from falsifiers.convergence import not_finite, running_away
+from falsifiers.curves import count, evaluations
 from falsifiers.evaluation import EvaluationError, recomputed_loss
 
 
@@ -45,6 +46,9 @@ def _window_faults(run: Run, phase: str, steps: list[Any], ended: Criterion) -> 
         yield f"run.yaml: {done} of {planned} planned steps were done; the run was cut short ({reason})"
     if done > planned:
         yield f"run.yaml: {done} steps were done, {planned} planned; a plan was typed by hand, or two runs are one log"
+    first, last = run.field("window.first_step"), run.field("window.last_step")
+    if isinstance(first, int) and isinstance(last, int) and last - first != planned:
+        yield f"run.yaml: the window is from step {first} to {last}, and {planned} steps were planned; one was edited"
     if not ended.holds(reason):
         yield f"run.yaml: end_reason is {reason}, expected {ended}"
     if steps != list(range(done + 1)):
@@ -54,10 +58,26 @@ def _window_faults(run: Run, phase: str, steps: list[Any], ended: Criterion) -> 
             f"metrics.jsonl: row {at} of phase {phase} is step {seen}, expected steps 0 to {done} in order; "
             "rows were lost, repeated, or belong to two runs"
         )
+    yield from _clock_faults(run)
     for row in run.rows:
         loss = row.get("loss")
         if not isinstance(loss, (int, float)) or not math.isfinite(loss):
             yield f"metrics.jsonl: loss is {loss} at step {row.get('step')} of {row.get('phase')}; training diverged"
+
+
+def _clock_faults(run: Run) -> Iterator[str]:
+    """Rows of one phase that were logged before the row above them."""
+    last: dict[Any, float] = {}
+    for row in run.rows:
+        seconds, phase = row.get("seconds"), row.get("phase")
+        if not isinstance(seconds, (int, float)):
+            continue
+        if seconds < last.get(phase, -math.inf):
+            yield (
+                f"metrics.jsonl: step {row.get('step')} of {phase} was logged after {seconds} seconds, the row above "
+                f"after {last[phase]}; the log is of two runs, or was put together by hand"
+            )
+        last[phase] = seconds
 
 
 @window_complete.counterexample
@@ -85,9 +105,98 @@ def more_steps_claimed(run: Run) -> Run:
     return run.with_field("steps.done", more).with_field("steps.planned", more)
 
 
+@falsifier("run.ended-as-stated", level="integration", evidence_for="infrastructure masking")
+def ended_as_stated(run: Run, *, phase: str = "") -> Verdict:
+    """The run ended for the reason that its record states, as far as its log can tell.
+
+    `completed`: all planned steps were done. `early_stop`: fewer were, and the log shows as many evaluations in a row
+    without a new best as `early_stopping.patience` waits for. `diverged`: a loss is not finite, or more than twice the
+    one before. `interrupted` and `failed`: the last planned step was not done. A completed run shows no NaN.
+
+    Args:
+        phase: the phase whose steps the record plans; empty for the last one.
+    """
+    reason = run.field("end_reason")
+    planned, done = count(run, "steps.planned"), run.field("steps.done")
+    if reason is None or planned is None or not isinstance(done, int):
+        return Verdict.inconclusive(f"{run.path}: end_reason, steps.planned or steps.done is not recorded")
+    unknown = count(run, "early_stopping.patience") is None or not evaluations(run, phase)
+    if reason == "early_stop" and done < planned and unknown:
+        return Verdict.inconclusive(
+            f"{run.path}: early_stopping.patience or val_loss is not recorded, so the stop cannot be judged"
+        )
+    found = _contradiction(run, phase, str(reason), planned, done)
+    return Verdict.of(
+        not found,
+        found=found,
+        examined=(len(run.rows), "rows"),
+        end_reason=str(reason),
+        steps_planned=planned,
+        steps_done=done,
+        evaluations_without_a_best=_waited(run, phase),
+    )
+
+
+def _contradiction(run: Run, phase: str, reason: str, planned: int, done: int) -> str:
+    said = f"run.yaml: end_reason is {reason}"
+    broken, ran_away = next(not_finite(run, phase), ""), next(running_away(run, phase, 2.0), "")
+    if reason == "completed" and done != planned:
+        return f"{said}, and {done} of {planned} planned steps were done; it did not complete"
+    if reason == "completed" and broken:
+        return f"{said}, and {broken}"
+    if reason == "diverged" and not (broken or ran_away):
+        return f"{said}, and every logged loss is finite and at most twice the one before; it ended for another reason"
+    if reason in ("interrupted", "failed", "early_stop") and done >= planned:
+        return f"{said}, and all {planned} planned steps were done; it completed"
+    patience, waited = run.field("early_stopping.patience"), _waited(run, phase)
+    if reason == "early_stop" and waited < patience:
+        return (
+            f"{said}, and the best evaluation is {waited} before the last one, expected {patience} as the patience "
+            "says; it was ended by something else, or the reason was typed"
+        )
+    return ""
+
+
+def _waited(run: Run, phase: str) -> int:
+    """How many evaluations at the end of the log gave no new best."""
+    values = [value for _, value in evaluations(run, phase)]
+    return len(values) - 1 - values.index(min(values)) if values else 0
+
+
+@ended_as_stated.counterexample
+def an_early_stop_typed(run: Run) -> Run:
+    """A loss still at its best, in a record that says it was stopped for not improving."""
+    if not evaluations(run) or _waited(run, "") > 0:
+        raise NotApplicable("the last evaluation is not the best one")
+    stopped = run.with_field("end_reason", "early_stop").with_field("early_stopping.patience", 1)
+    return stopped.with_field("steps.planned", int(run.field("steps.done") or 0) + 100)
+
+
+@ended_as_stated.counterexample
+def a_divergence_typed(run: Run) -> Run:
+    """A run whose losses are all finite, in a record that says it diverged."""
+    if next(not_finite(run), "") or next(running_away(run, "", 2.0), ""):
+        raise NotApplicable("the run did diverge")
+    return run.with_field("end_reason", "diverged")
+
+
+@ended_as_stated.counterexample
+def a_completion_typed(run: Run) -> Run:
+    """A run that was cut short, in a record that says it completed."""
+    cut = run.with_field("end_reason", "completed")
+    return cut.with_field("steps.planned", int(run.field("steps.done") or 0) + 1)
+
+
 @falsifier("run.validation-loss", needs="tensors", imports=("torch",))
 def validation_loss(
-    run: Run, model: Model, corpus: Corpus, *, within: float = 1e-3, metric: str = "val_loss", split: str = "validation"
+    run: Run,
+    model: Model,
+    corpus: Corpus,
+    *,
+    within: float = 1e-3,
+    metric: str = "val_loss",
+    split: str = "validation",
+    criterion: Criterion = Criterion(at_least=0.0),
 ) -> Verdict:
     """The recorded validation loss is the loss of these weights, computed again on the pinned tokens.
 
@@ -98,6 +207,7 @@ def validation_loss(
         within: nats between the recorded and the recomputed loss; two float32 implementations differ by less than 1e-4.
         metric: the metric of the run record.
         split: the split of the corpus whose tokens are read.
+        criterion: what the recomputed loss must meet as well; every cross-entropy is at least 0.
     """
     recorded = run.metrics.get(metric)
     if recorded is None:
@@ -108,11 +218,20 @@ def validation_loss(
         own = recomputed_loss(model, corpus, split)
     except EvaluationError as error:
         return Verdict.inconclusive(f"the loss was not recomputed: {error}")
-    agrees = abs(own - recorded.value) <= within
+    found = ""
+    if not abs(own - recorded.value) <= within:
+        found = (
+            f"run.yaml: {metric} is {recorded.value:.6f} at step {recorded.step}, these weights give {own:.6f} "
+            f"nats on the same tokens, expected within {within:g}; the number was typed or is of another checkpoint"
+        )
+    elif not criterion.holds(own):
+        found = (
+            f"{model.path}: these weights give {own:.6f} nats per token of split {split}, expected {criterion}; the "
+            "model has not learnt enough, or the tokens are of another kind than it was trained on"
+        )
     return Verdict.of(
-        agrees,
-        found=f"run.yaml: {metric} is {recorded.value:.6f} at step {recorded.step}, these weights give {own:.6f} "
-        f"nats on the same tokens, expected within {within:g}; the number was typed or is of another checkpoint",
+        not found,
+        found=found,
         examined=(len(model.tensors), "tensors"),
         **{metric: (own, "nats per token"), "recorded": (recorded.value, "nats per token")},
     )
@@ -129,199 +248,3 @@ def a_better_number(run: Run, model: Model, corpus: Corpus, *, metric: str = "va
 def other_weights(run: Run, model: Model, corpus: Corpus) -> tuple[Run, Model, Corpus]:
     """Weights that are not those of the record."""
     return run, model.with_tensor("final_norm", lambda values: values * 1.5), corpus
-
-
-@falsifier("run.loss-falls", level="integration")
-def loss_falls(run: Run, *, by: float = 0.0) -> Verdict:
-    """Training learnt: fine-tuned validation loss < that of the checkpoint it began from < ln(vocabulary).
-
-    Args:
-        by: nats that each must lie below the one before.
-    """
-    rows = run.field("architecture.vocab_size")
-    trained, init = run.metrics.get("val_loss"), run.metrics.get("init_val_loss")
-    if trained is None or init is None or not isinstance(rows, int) or rows < 2:
-        return Verdict.inconclusive(f"{run.path}: val_loss, init_val_loss or architecture.vocab_size is not recorded")
-    chance = math.log(rows)
-    found = ""
-    if not init.value < chance - by:
-        found = (
-            f"init_val_loss {init.value:.4f} is not below ln({rows}) = {chance:.4f} by {by:g}: "
-            "the checkpoint had learnt nothing"
-        )
-    elif not trained.value < init.value - by:
-        found = (
-            f"val_loss {trained.value:.4f} is not below init_val_loss {init.value:.4f} by {by:g}: "
-            "the learning rate is wrong, or the data ran out and the loss stood still"
-        )
-    return Verdict.of(
-        not found,
-        found=found,
-        examined=(2, "metrics"),
-        fell_by=(init.value - trained.value, "nats"),
-        chance=(chance, "nats"),
-    )
-
-
-@loss_falls.counterexample
-def nothing_learnt(run: Run) -> Run:
-    """A fine-tune that ends where it began."""
-    init = run.metrics["init_val_loss"]
-    return run.with_metric("val_loss", init.value, int(run.field("steps.done") or 0))
-
-
-@loss_falls.counterexample
-def a_start_at_chance(run: Run) -> Run:
-    """A checkpoint that predicts no better than guessing."""
-    return run.with_metric("init_val_loss", math.log(int(run.field("architecture.vocab_size") or 2)), 0)
-
-
-@falsifier("run.loss-varies", level="integration")
-def loss_varies(run: Run, *, phase: str = "", repeated: float = 0.05, longest: int = 5) -> Verdict:
-    """Training losses move from step to step, as losses of different batches do, and stand still nowhere.
-
-    In the reference cascade an exhausted stream of batches returned a loss of exactly 1.0 at every step, and no gate
-    saw it (training-loop-pretrain-v1: no constant loss on an exhausted stream). Real float32 losses do not repeat: in
-    the 800 steps of this project's reference run, not one equals the one before.
-
-    Args:
-        phase: the phase whose losses are read; empty for every phase, each by itself.
-        repeated: largest share of losses that equal the one before. Losses logged with two decimals repeat in about 3
-            of 100 steps where they scatter by 0.1 nats.
-        longest: largest number of equal losses in a row. Five in a row come once in 100,000 steps where 5 % repeat.
-    """
-    phases = [phase] if phase else list(dict.fromkeys(str(row.get("phase")) for row in run.rows))
-    logged = {one: _losses(run, one) for one in phases}
-    compared = sum(max(0, len(losses) - 1) for losses in logged.values())
-    if not compared:
-        return Verdict.inconclusive(
-            f"{run.path}: metrics.jsonl has no two losses{f' in phase {phase}' if phase else ''}"
-        )
-    found, equal_in_all, longest_of_all = "", 0, 1
-    for one, losses in logged.items():
-        equal, streak, step, value = _standstill(losses)
-        equal_in_all, longest_of_all = equal_in_all + equal, max(longest_of_all, streak)
-        if not found and (streak > longest or equal > repeated * (len(losses) - 1)):
-            found = (
-                f"metrics.jsonl: loss is {value} at {streak} steps in a row from step {step} of phase {one}, and "
-                f"equals the one before at {equal} of {len(losses) - 1} steps, expected at most {longest} in a row and "
-                f"a share of {repeated:g}; the data ran out and a placeholder was logged, or the log is scripted"
-            )
-    return Verdict.of(
-        not found, found=found, examined=(compared, "steps"), repeated=equal_in_all / compared, longest=longest_of_all
-    )
-
-
-def _losses(run: Run, phase: str) -> list[tuple[Any, float]]:
-    """Step and loss of every row of ``phase`` whose loss is a number."""
-    rows = [row for row in run.rows if str(row.get("phase")) == phase]
-    return [(row.get("step"), row["loss"]) for row in rows if isinstance(row.get("loss"), (int, float))]
-
-
-def _standstill(losses: list[tuple[Any, float]]) -> tuple[int, int, Any, Any]:
-    """How many losses equal the one before; the length, first step and value of the longest row of equal ones."""
-    equal, longest, first, value, start = 0, 0, None, None, 0
-    for at, (_, loss) in enumerate(losses):
-        if at and loss == losses[at - 1][1]:
-            equal += 1
-        else:
-            start = at
-        if at - start + 1 > longest:
-            longest, first, value = at - start + 1, losses[start][0], loss
-    return equal, longest, first, value
-
-
-@loss_varies.counterexample
-def a_tail_of_placeholders(run: Run, *, phase: str) -> Run:
-    """A log whose second half is exactly 1.0, as after the last batch of an exhausted stream."""
-    _two_losses(run, phase)
-    return run.with_series(
-        "loss", lambda points: [*points[: len(points) // 2], *((step, 1.0) for step, _ in points[len(points) // 2 :])],
-        phase or None,
-    )  # fmt: skip
-
-
-@loss_varies.counterexample
-def a_constant_log(run: Run, *, phase: str) -> Run:
-    """A log that says the same at every step."""
-    _two_losses(run, phase)
-    return run.with_series("loss", lambda points: [(step, 1.5) for step, _ in points], phase or None)
-
-
-def _two_losses(run: Run, phase: str) -> None:
-    if len(run.series("loss", phase or None)) < 4:
-        raise NotApplicable("the log holds fewer than four losses")
-
-
-@falsifier("run.as-requested")
-def as_requested(run: Run, *, fields: tuple[str, ...] = ("device", "dtype", "seed", "data", "init")) -> Verdict:
-    """What was asked for is what was used: no CPU for CUDA, no random weights for a checkpoint, no made-up data.
-
-    Args:
-        fields: fields of the run record that hold `requested` beside `actual`. A `device` that is a GPU must have been
-            seen: environment.cuda is its name as the recorder found it, null where no parameter lay on one.
-    """
-    if not fields:
-        return Verdict.inconclusive(
-            f"{run.path}: `fields` is empty and nothing is compared; name device, seed or another"
-        )
-    if not run.has_record:
-        return Verdict.inconclusive(f"{run.path}: no recorder said what was asked for")
-    wrong = [f"{name}: {said}" for name in fields if (said := _substitution(run, name))]
-    return Verdict.of(
-        not wrong,
-        found="; ".join(wrong) + ". Something was substituted in silence, or the trainer never looked",
-        examined=(len(fields), "fields"),
-        substitutions=len(wrong),
-    )
-
-
-def _substitution(run: Run, name: str) -> str:
-    requested, actual = run.field(f"{name}.requested"), run.field(f"{name}.actual")
-    if requested is None or actual is None:
-        missing = "requested" if requested is None else "actual"
-        return f"`{missing}` is absent, so what was used is not known"
-    if name == "init":
-        return _init_substitution(run, str(requested), str(actual))
-    seen = run.field("environment.cuda")
-    if name == "device" and "cuda" in str(actual) and seen is None:
-        return f"device.actual is {actual}, and environment.cuda is null, expected a GPU's name: there was none"
-    return "" if requested == actual else f"requested {requested}, actual {actual}"
-
-
-def _init_substitution(run: Run, requested: str, actual: str) -> str:
-    """A checkpoint is asked for by a path of the user and kept under a path of the run; its bytes decide."""
-    loaded, named = run.field("init.sha256"), run.artifacts.get("init")
-    asked = run.field("inputs.checkpoints.init")
-    if not isinstance(loaded, str) or named is None or named.sha256 != loaded:
-        return f"loaded sha256 {str(loaded)[:12]}, the artifact init has {named.sha256[:12] if named else 'none'}"
-    if isinstance(asked, str) and asked != loaded:
-        return f"the checkpoint asked for has sha256 {asked[:12]}, the one loaded {loaded[:12]}"
-    if asked is None and PurePath(requested).name != PurePath(actual).name:
-        return f"requested {requested}, actual {actual}"
-    return ""
-
-
-@as_requested.counterexample
-def another_device(run: Run, *, fields: tuple[str, ...] = ("device",)) -> Run:
-    """A first field of which something else was used."""
-    if not fields:
-        raise NotApplicable("no field is compared")
-    return run.with_field(f"{fields[0]}.actual", "something else")
-
-
-@as_requested.counterexample
-def not_looked_at(run: Run, *, fields: tuple[str, ...] = ("device",)) -> Run:
-    """A last field of which nobody recorded what was used."""
-    if not fields or run.field(f"{fields[-1]}.actual") is None:
-        raise NotApplicable("no field is compared, or the last one is not recorded")
-    return run.without_field(f"{fields[-1]}.actual")
-
-
-@as_requested.counterexample
-def a_gpu_that_was_not_there(run: Run, *, fields: tuple[str, ...] = ("device",)) -> Run:
-    """A GPU typed into the record of a machine that has none."""
-    if "device" not in fields:
-        raise NotApplicable("the device is not compared")
-    typed = run.with_field("device", {"requested": "cuda", "actual": "cuda"})
-    return typed.with_field("environment.cuda", None)

@@ -155,9 +155,77 @@ def no_merges(export: Model) -> Model:
     return export.with_tokenizer(export.tokenizer.without_merges())
 
 
+@falsifier("vocabulary.passes-through")
+def passes_through(init: Model, trained: Model) -> Verdict:
+    """The trained model carries the tokenizer of its init checkpoint: every id, every merge, the algorithm.
+
+    Weights were learnt for ids: a tokenizer that was built anew, or saved by another version of a library, gives every
+    embedding row another meaning, and nothing else in the checkpoint says so.
+    """
+    before, after = init.tokenizer, trained.tokenizer
+    if before is None and after is None:
+        return Verdict.inconclusive(f"{init.path} and {trained.path}: neither carries a tokenizer; save it beside them")
+    if before is None or after is None:
+        absent, present = (init, trained) if before is None else (trained, init)
+        found = f"{absent.path} carries no tokenizer, {present.path} does; it was left out when it was saved"
+        return Verdict.of(False, found=found, examined=(1, "tokenizers"))
+    wrong = [*_tokens_differing(before, after), *_rules_differing(before, after)]
+    return Verdict.of(
+        not wrong,
+        found="; ".join(wrong) + ". The fine-tune was given another tokenizer than its checkpoint's, or saved another",
+        examined=(max(before.size, after.size), "tokens"),
+        faults=len(wrong),
+    )
+
+
+def _tokens_differing(before: Tokenizer, after: Tokenizer) -> Iterator[str]:
+    first, second = list(before.tokens), list(after.tokens)
+    if first != second:
+        at = next((i for i, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]), None)
+        if at is None:
+            yield f"{len(second)} tokens after training, {len(first)} before"
+        else:
+            yield f"id {at} is {second[at]!r} after training, {first[at]!r} before"
+
+
+def _rules_differing(before: Tokenizer, after: Tokenizer) -> Iterator[str]:
+    if list(before.merges) != list(after.merges):
+        yield f"{len(after.merges)} merges after training, {len(before.merges)} before, not all the same and in order"
+    for name in ("type", *_SPECIAL):
+        if getattr(before, name) != getattr(after, name):
+            yield f"{name} is {getattr(after, name)} after training, {getattr(before, name)} before"
+
+
+@passes_through.counterexample
+def tokens_in_another_order(init: Model, trained: Model) -> tuple[Model, Model]:
+    """A fine-tune that saved two tokens under each other's id."""
+    own = trained.tokenizer
+    if own is None or own.size < 2:
+        raise NotApplicable("the trained model carries no two tokens")
+    exchanged = own.with_token(0, own.tokens[1]).with_token(1, own.tokens[0])
+    return init, trained.with_tokenizer(exchanged)
+
+
+@passes_through.counterexample
+def merges_built_anew(init: Model, trained: Model) -> tuple[Model, Model]:
+    """A fine-tune that saved one merge less."""
+    own = trained.tokenizer
+    if own is None or not len(own.merges):
+        raise NotApplicable("the trained model carries no merges")
+    return init, trained.with_tokenizer(own.with_field("merges", list(own.merges)[:-1]))
+
+
+@passes_through.counterexample
+def a_tokenizer_left_out(init: Model, trained: Model) -> tuple[Model, Model]:
+    """A trained model that was saved without its tokenizer."""
+    if init.tokenizer is None:
+        raise NotApplicable("the init checkpoint carries no tokenizer")
+    return init, trained.with_tokenizer(None)
+
+
 @falsifier("vocabulary.embedded-equals-original")
 def embedded_equals_original(export: Model, tokenizer: Tokenizer) -> Verdict:
-    """The tokenizer inside the model is the original one: every id means the same token, every merge is in its place.
+    """The tokenizer inside the model is the original one: the algorithm, every id its token, every merge in its place.
 
     Entries above the original must be padding that nobody emits.
     """
@@ -184,8 +252,10 @@ def embedded_equals_original(export: Model, tokenizer: Tokenizer) -> Verdict:
     elif merges != original_merges:
         i = next((i for i, pair in enumerate(merges) if original_merges[i : i + 1] != [pair]), len(merges))
         found = f"merge {i} differs: {merges[i : i + 1]} here, {original_merges[i : i + 1]} in the original"
+    elif None not in (embedded.type, tokenizer.type) and embedded.type != tokenizer.type:
+        found = f"the tokenizer is {embedded.type} in {export.path.name}, {tokenizer.type} in {tokenizer.path.name}"
     return Verdict.of(
-        not found, found=found, examined=(len(ours), "tokens"), tokens_differing=len(different),
+        not found, found=found, examined=(max(len(ours), len(theirs)), "tokens"), tokens_differing=len(different),
         padding=max(0, len(theirs) - len(ours)),
     )  # fmt: skip
 
@@ -206,6 +276,15 @@ def two_tokens_exchanged(export: Model, tokenizer: Tokenizer) -> tuple[Model, To
         raise NotApplicable("the model holds no tokenizer")
     other = tokenizer.tokens[tokenizer.size - 2]
     return export.with_tokenizer(export.tokenizer.with_token(tokenizer.size - 1, other)), tokenizer
+
+
+@embedded_equals_original.counterexample
+def another_algorithm(export: Model, tokenizer: Tokenizer) -> tuple[Model, Tokenizer]:
+    """The same tokens and merges under the name of another algorithm."""
+    if export.tokenizer is None or export.tokenizer.type is None or tokenizer.type is None:
+        raise NotApplicable("one of the two names no algorithm")
+    other = "WordPiece" if tokenizer.type != "WordPiece" else "BPE"
+    return export.with_tokenizer(export.tokenizer.with_field("type", other)), tokenizer
 
 
 @embedded_equals_original.counterexample
