@@ -63,6 +63,7 @@ def command_line() -> argparse.ArgumentParser:
     add("--seed", type=_natural, default=defaults.seed, help="of weights and batches (default %(default)s)")
     add("--steps", type=_natural, help="fine-tune updates (default: the recipe's, 500)")
     add("--pretrain-steps", type=_natural, help="pretrain updates (default: the recipe's, 300)")
+    add("--stop-after", type=_natural, metavar="N", help="fine-tune updates to take of the --steps in the schedule")
     add("--learning-rate", type=float, help="peak learning rate of the fine-tune (default: the recipe's)")
     add("--threads", type=_natural, default=defaults.threads, help="CPU threads; part of the result's last digits")
     add("--check-only", action="store_true", help="run every guard, print what would be trained, write nothing")
@@ -78,6 +79,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         seed=parsed.seed,
         steps=parsed.steps,
         pretrain_steps=parsed.pretrain_steps,
+        stop_after=parsed.stop_after,
         learning_rate=parsed.learning_rate,
         init=parsed.init,
         tokenizer=parsed.tokenizer,

@@ -9,6 +9,7 @@ import ast
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import examples.pretrain
@@ -31,7 +32,7 @@ def describe_inputs(options: Options, corpus: Corpus) -> Inputs:
     del asked["output"]
     return {
         "options": asked,
-        "sources": _sources_digest(),
+        "sources": sources_digest(examples.pretrain, falsifiable.recorder),
         "libraries": {library: library_version(library) for library in _LIBRARIES},
         "corpus": corpus.digest,
         "checkpoints": _checkpoints(options),
@@ -76,10 +77,10 @@ def _has_recorded_size(folder: Path, artifact: dict[str, Any]) -> bool:
     return path.exists() and size_of(path) == int(artifact["size"])
 
 
-def _sources_digest() -> str:
-    """sha256 over the code that trains and records; comments, layout and docstrings do not count."""
+def sources_digest(*packages: ModuleType) -> str:
+    """sha256 over the code of packages that train and record; comments, layout and docstrings do not count."""
     digest = hashlib.sha256()
-    for package in (examples.pretrain, falsifiable.recorder):
+    for package in packages:
         for path in sorted(Path(package.__path__[0]).glob("*.py")):
             if path.name not in _WITHOUT_EFFECT:
                 digest.update(f"{package.__name__}/{path.name}\n{_normalised(path)}\n".encode())

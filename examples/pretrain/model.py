@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 TOKENIZER_SIZE = 4_000
+EVALUATION_SEQUENCES = 64  # of the validation split, at every evaluation
 PROVENANCE = ("license", "data_source", "data_license")
 _TORCH_NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
@@ -35,7 +36,11 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one phase is trained: AdamW, linear warm-up, then a cosine down to a tenth of the peak learning rate."""
+    """How one phase is trained: AdamW, linear warm-up, then a cosine down to a tenth of the peak learning rate.
+
+    ``steps`` are those of the schedule. With ``stop_after`` fewer are taken, at the same learning rates: the beginning
+    of the same phase, and not a shorter one.
+    """
 
     steps: int
     peak_learning_rate: float
@@ -45,6 +50,13 @@ class Recipe:
     weight_decay: float = 0.1
     clip_gradient_norm: float = 1.0
     steps_between_evaluations: int = 50
+    evaluation_sequences: int = EVALUATION_SEQUENCES
+    stop_after: int | None = None
+
+    @property
+    def last_step(self) -> int:
+        """The last step that is taken."""
+        return self.steps if self.stop_after is None else min(self.steps, self.stop_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,12 @@ def load_model(folder: Path) -> PreTrainedModel:
 def save_model(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, provenance: Mapping[str, str]
 ) -> None:
-    """Save weights, config and tokenizer as a Hugging Face folder, provenance in the weights' own metadata."""
+    """Save weights, config and tokenizer as a Hugging Face folder, provenance in the weights' own metadata.
+
+    The rotary base is stated at the top level of config.json too: mlx-lm reads it there alone, and takes another in
+    silence where transformers writes it under ``rope_parameters`` only.
+    """
+    model.config.rope_theta = model.config.rope_parameters["rope_theta"]
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):

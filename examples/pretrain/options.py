@@ -16,6 +16,7 @@ class Options:
     seed: int = 0
     steps: int | None = None
     pretrain_steps: int | None = None
+    stop_after: int | None = None  # fine-tune updates, of the schedule that ``steps`` are
     learning_rate: float | None = None  # of the fine-tune, at its peak
     init: Path | None = None
     tokenizer: Path | None = None

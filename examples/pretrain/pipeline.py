@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,14 @@ from examples.pretrain.corpus import FINETUNE, NAME, PRETRAIN, SPLITS, VALIDATIO
 from examples.pretrain.corpus import LICENSE as CORPUS_LICENSE
 from examples.pretrain.model import SIZES, Recipe
 from examples.pretrain.options import Options
-from falsifiable.recorder import RECORD, RunRecorder
+from falsifiable.recorder import RECORD, RunRecorder, leftovers
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-_WRITTEN = ("step_zero.json", "corpus", "pretrained", "finetuned", "export")
+_WRITTEN = ("step_zero.json", "corpus", "init", "pretrained", "finetuned", "export")
 _THIS_CORPUS = {
     "data_source": f"The Python {platform.python_version()} standard library",
     "data_license": CORPUS_LICENSE,
@@ -63,7 +65,7 @@ def run(options: Options, corpus: Corpus, inputs: Mapping[str, Any], command: Se
         dtype="float32",
         data=NAME,
         init=str(options.init or "pretrained"),
-        steps=finetune.steps,
+        steps=finetune.last_step,
         inputs=inputs,
     )
     with exclusive(options.output), recording as recorder:
@@ -79,13 +81,13 @@ def run(options: Options, corpus: Corpus, inputs: Mapping[str, Any], command: Se
 def train_and_export(options: Options, finetune: Recipe, corpus: Corpus, recorder: RunRecorder) -> None:
     """The steps of the run, one after the other."""
     tokenizer = prepare_tokenizer(options, corpus)
-    tokens = prepare_corpus(corpus, tokenizer, recorder)
+    tokens = prepare_corpus(corpus, tokenizer, finetune.evaluation_sequences, recorder)
     if options.init is None:
         pretrain(options, tokenizer, tokens, recorder)
     else:
         copy_checkpoint(options.init, recorder.folder / "pretrained")
-    finetune_checkpoint(options, finetune, tokenizer, tokens, recorder)
-    export(recorder)
+    finetune_checkpoint(options, finetune, tokenizer, tokens, recorder, checkpoint=recorder.folder / "pretrained")
+    export(recorder, name="falsifiable-reference")
 
 
 @contextmanager
@@ -104,7 +106,9 @@ def exclusive(folder: Path) -> Iterator[None]:
     except Timeout:
         raise FileExistsError(f"{folder}: another run is writing here; wait, or name another --output") from None
     with lock:
-        if folder.exists() and any(folder.iterdir()) and not (folder / RECORD).exists():
+        # A run that was killed while its record was first written left no record, and nothing else of ours.
+        files = set(folder.iterdir()) - set(leftovers(folder)) if folder.exists() else set()
+        if files and folder / RECORD not in files:
             raise FileExistsError(f"{folder}: holds files but no {RECORD}; expected a run folder or an empty one")
         yield
 
@@ -132,14 +136,17 @@ def prepare_tokenizer(options: Options, corpus: Corpus) -> PreTrainedTokenizerFa
     return train_tokenizer((file.text for file in corpus.splits[PRETRAIN]), SIZES[options.size].tokenizer_size)
 
 
-def prepare_corpus(corpus: Corpus, tokenizer: PreTrainedTokenizerFast, recorder: RunRecorder) -> Tokens:
+def prepare_corpus(
+    corpus: Corpus, tokenizer: PreTrainedTokenizerFast, evaluation_sequences: int, recorder: RunRecorder
+) -> Tokens:
     """Encode every split, write the manifest and record both."""
-    from examples.pretrain.manifest import shuffled_windows, write_manifest
+    from examples.pretrain.manifest import held_out, shuffled_windows, write_manifest
     from examples.pretrain.tokenizer import encode_files
+    from examples.pretrain.train import EVALUATION_LENGTH
 
     tokens = {split: encode_files(tokenizer, corpus.splits[split]) for split in SPLITS}
-    tokens[VALIDATION] = shuffled_windows(tokens[VALIDATION])
-    manifest = write_manifest(recorder.folder / "corpus", corpus, tokens)
+    tokens[VALIDATION] = shuffled_windows(held_out(tokens[VALIDATION], (tokens[PRETRAIN], tokens[FINETUNE])))
+    manifest = write_manifest(recorder.folder / "corpus", corpus, tokens, evaluation_sequences)
     recorder.observe_data(json.loads(manifest.read_text(encoding="utf-8"))["name"])
     for split in SPLITS:
         recorder.dataset(
@@ -148,8 +155,10 @@ def prepare_corpus(corpus: Corpus, tokenizer: PreTrainedTokenizerFast, recorder:
             files=len(corpus.splits[split]),
             tokens=len(tokens[split]),
             real_share=1.0,
-            path="corpus/validation.tokens" if split == VALIDATION else None,
+            path=f"corpus/{split}.tokens",
         )
+    # No evaluation ends a run early; what each is over tells how far its noise reaches.
+    recorder.early_stopping(patience=None, held_out_tokens=evaluation_sequences * EVALUATION_LENGTH)
     recorder.artifact("corpus", manifest)
     recorder.save()
     return tokens
@@ -180,25 +189,33 @@ def copy_checkpoint(source: Path, target: Path) -> None:
 
 
 def finetune_checkpoint(
-    options: Options, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, tokens: Tokens, recorder: RunRecorder
+    options: Options,
+    recipe: Recipe,
+    tokenizer: PreTrainedTokenizerFast,
+    tokens: Tokens,
+    recorder: RunRecorder,
+    *,
+    checkpoint: Path,
 ) -> None:
-    """Load ``pretrained/`` from disk, fine-tune it on the fine-tune split, and save it as ``finetuned/``."""
+    """Load ``checkpoint`` from disk, fine-tune it on the fine-tune split, and save it as ``finetuned/``."""
     from examples.pretrain.model import load_model, save_model, stored_dtype, stored_provenance
     from examples.pretrain.train import evaluate
 
-    checkpoint, finished = recorder.folder / "pretrained", recorder.folder / "finetuned"
+    finished = recorder.folder / "finetuned"
     model = load_model(checkpoint).to(options.device)
     recorder.observe_init(checkpoint)
     recorder.observe_model(model)
     _record_architecture(model, recorder)
-    init_val_loss = evaluate(model, tokens[VALIDATION])
+    init_val_loss = evaluate(model, tokens[VALIDATION], recipe.evaluation_sequences)
     recorder.step_zero(model, dtype=stored_dtype(checkpoint), val_loss=init_val_loss)
     recorder.metric("init_val_loss", init_val_loss, 0)
     recorder.save()
     val_loss = train_phase(FINETUNE, model, tokens, recipe, options.seed, recorder)
-    recorder.metric("val_loss", val_loss, recipe.steps)
+    recorder.observe_model(model)
+    recorder.metric("val_loss", val_loss, recipe.last_step)
     save_model(model, tokenizer, finished, _provenance_after(stored_provenance(checkpoint)))
     recorder.artifact("trained", finished)
+    recorder.checkpoint(finished, recipe.last_step)
     recorder.artifact("tokenizer", finished / "tokenizer.json")
     recorder.save()
 
@@ -213,7 +230,10 @@ def train_phase(
     val_loss = float("nan")
     # Each phase draws its batches from a seed of its own, so that --init repeats the fine-tune of a full run exactly.
     batch_seed = (seed, SPLITS.index(phase))
-    for now in followed(phase, recipe.steps, train(model, tokens[phase], tokens[VALIDATION], recipe, seed=batch_seed)):
+    training = train(
+        model, tokens[phase], tokens[VALIDATION], recipe, seed=batch_seed, begun=partial(_record_beginning, recorder)
+    )
+    for now in followed(phase, recipe.last_step, training):
         row = {"loss": now.loss, "lr": now.learning_rate}
         if now.val_loss is not None:
             val_loss = row["val_loss"] = now.val_loss
@@ -221,12 +241,10 @@ def train_phase(
         if phase == FINETUNE:
             recorder.steps_done(now.step)
             recorder.metric("train_loss", now.loss, now.step)
-        if now.val_loss is not None:
-            recorder.save()
     return val_loss
 
 
-def export(recorder: RunRecorder) -> None:
+def export(recorder: RunRecorder, *, name: str) -> None:
     """Export ``finetuned/`` as it lies on disk to GGUF; a model that has no such form is said to have none."""
     from examples.pretrain.export import NotExportableError, export_gguf
     from examples.pretrain.model import stored_provenance
@@ -234,7 +252,7 @@ def export(recorder: RunRecorder) -> None:
 
     finished, target = recorder.folder / "finetuned", recorder.folder / "export" / "model.gguf"
     try:
-        export_gguf(finished, target, name="falsifiable-reference", provenance=stored_provenance(finished))
+        export_gguf(finished, target, name=name, provenance=stored_provenance(finished))
     except NotExportableError as reason:
         say(f"not exported: {reason}")
     else:
@@ -248,7 +266,13 @@ def finetune_recipe(options: Options) -> Recipe:
         recipe,
         steps=recipe.steps if options.steps is None else options.steps,
         peak_learning_rate=options.learning_rate or recipe.peak_learning_rate,
+        stop_after=options.stop_after,
     )
+
+
+def _record_beginning(recorder: RunRecorder, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+    recorder.observe_optimizer(optimizer)
+    recorder.observe_batch(batch)
 
 
 def _record_architecture(model: PreTrainedModel, recorder: RunRecorder) -> None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from examples.pretrain.model import Recipe
+from examples.pretrain.model import EVALUATION_SEQUENCES, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from transformers import PreTrainedModel
 
-# The validation metric: mean next-token cross-entropy over this many sequences, each predicted within itself.
-EVALUATION_SEQUENCES, EVALUATION_LENGTH = 64, 128
+# The validation metric: mean next-token cross-entropy over sequences of this many tokens, each predicted within itself.
+EVALUATION_LENGTH = 128
+_EVALUATED_AT_ONCE = 8
 _FINAL_LEARNING_RATE_SHARE = 0.1
+
+
+Begun = Callable[["torch.optim.Optimizer", "torch.Tensor"], None]
 
 
 class DivergedError(ArithmeticError):
@@ -42,10 +46,12 @@ def train(
     recipe: Recipe,
     *,
     seed: Sequence[int],
+    begun: Begun | None = None,
 ) -> Iterator[Progress]:
-    """Train ``model`` in place for ``recipe.steps`` updates, with a fresh optimiser, reporting before every update.
+    """Train ``model`` in place for ``recipe.last_step`` updates, with a fresh optimiser, reporting before every update.
 
-    Yields ``recipe.steps + 1`` times: step 0 is the model as it was given, and the last step is the finished one.
+    Yields ``recipe.last_step + 1`` times: step 0 is the model as it was given, and the last step is the finished one.
+    ``begun`` sees the optimiser and the first batch before anything is done with them.
 
     Raises:
         DivergedError: the loss became infinite or NaN.
@@ -56,8 +62,10 @@ def train(
     batches = _batches(tokens, recipe, seed)
     began = time.perf_counter()
     model.train()
-    for step in range(recipe.steps + 1):
+    for step in range(recipe.last_step + 1):
         batch = next(batches).to(model.device)
+        if step == 0 and begun is not None:
+            begun(optimizer, batch)
         # bfloat16 arithmetic where a GPU has it; the weights themselves stay float32.
         with torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda"):
             loss = model(input_ids=batch, labels=batch).loss
@@ -67,26 +75,31 @@ def train(
         yield Progress(
             step, loss.item(), learning_rate, _evaluation(model, validation, step, recipe), time.perf_counter() - began
         )
-        if step < recipe.steps:
+        if step < recipe.last_step:
             _update(model, optimizer, loss, learning_rate, recipe)
 
 
-def evaluate(model: PreTrainedModel, validation: np.ndarray[Any, Any]) -> float:
-    """Mean next-token cross-entropy in nats over the first 64 sequences of 128 tokens of ``validation``.
+def evaluate(model: PreTrainedModel, validation: np.ndarray[Any, Any], sequences: int = EVALUATION_SEQUENCES) -> float:
+    """Mean next-token cross-entropy in nats over the first ``sequences`` sequences of 128 tokens of ``validation``.
 
     Each sequence is predicted within itself, 127 predictions per sequence, in the model's own dtype.
+
+    Raises:
+        ValueError: too few tokens, or a number of sequences that is no multiple of 8.
     """
     import torch
 
-    wanted = EVALUATION_SEQUENCES * EVALUATION_LENGTH
+    if sequences < 1 or sequences % _EVALUATED_AT_ONCE:
+        raise ValueError(f"{sequences} sequences cannot be evaluated; expected a multiple of {_EVALUATED_AT_ONCE}")
+    wanted = sequences * EVALUATION_LENGTH
     if len(validation) < wanted:
         raise ValueError(f"the validation split has {len(validation)} tokens; the metric needs {wanted}")
-    sequences = _as_tensor(validation[:wanted]).view(EVALUATION_SEQUENCES, EVALUATION_LENGTH)
+    windows = _as_tensor(validation[:wanted]).view(sequences, EVALUATION_LENGTH).to(model.device)
     was_training = model.training
     model.eval()
     with torch.no_grad():
         # Batches of equal size, so that the mean of their means is the mean over all predictions.
-        losses = [float(model(input_ids=batch, labels=batch).loss) for batch in sequences.to(model.device).split(8)]
+        losses = [float(model(input_ids=batch, labels=batch).loss) for batch in windows.split(_EVALUATED_AT_ONCE)]
     model.train(was_training)
     return sum(losses) / len(losses)
 
@@ -103,8 +116,8 @@ def learning_rate_at(step: int, recipe: Recipe) -> float:
 
 
 def _evaluation(model: PreTrainedModel, validation: np.ndarray[Any, Any], step: int, recipe: Recipe) -> float | None:
-    due = step % recipe.steps_between_evaluations == 0 or step == recipe.steps
-    return evaluate(model, validation) if due else None
+    due = step % recipe.steps_between_evaluations == 0 or step == recipe.last_step
+    return evaluate(model, validation, recipe.evaluation_sequences) if due else None
 
 
 def _update(
