@@ -9,13 +9,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import rows_headers, rows_safety, rows_scan, rows_validation
+from benchmarks import rows_headers, rows_recorder, rows_safety, rows_scan, rows_validation
 from benchmarks.comparison import Line, Row, Setting, Table
 from benchmarks.files import Files
 from benchmarks.results import Machine, rendered
 
 ROWS: dict[str, Row] = {
-    row.name: row for room in (rows_headers, rows_scan, rows_safety, rows_validation) for row in room.ROWS
+    row.name: row
+    for room in (rows_headers, rows_scan, rows_safety, rows_validation, rows_recorder)
+    for row in room.ROWS
 }
 RESULTS = Path(__file__).parent / "RESULTS.md"
 FAILED = "failed:"

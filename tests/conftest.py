@@ -97,7 +97,7 @@ class Shop:
         (folder / "shop_checks.py").write_text(textwrap.dedent(code))
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shop-checks\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text("[falsifiable.falsifiers]\nshop = shop_checks\n")
-        self.environment["PYTHONPATH"] = str(folder)
+        self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
 
     def add_falsifier(self, name: str, check: str) -> None:
         """Append a falsifier without roles to the contract."""

@@ -127,7 +127,7 @@ def test_a_model_is_checked_and_a_broken_one_refused(installed, tmp_path):
     export = tmp_path / "run/export/model.gguf"
     sound = installed("contract", "check", export)
     assert sound.returncode == 0, sound.stdout + sound.stderr
-    assert "all 9 claims held" in sound.stdout
+    assert "all 12 claims held" in sound.stdout
     cut = shutil.copy(export, tmp_path / "cut.gguf")
     cut.write_bytes(cut.read_bytes()[:100_000])
     broken = installed("contract", "check", cut)

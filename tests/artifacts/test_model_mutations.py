@@ -204,3 +204,21 @@ def test_what_is_known_is_not_read_again(folder_model: Model) -> None:
     assert again.digest == folder_model.digest
     assert again.fingerprints == folder_model.fingerprints
     assert again.without_tensor("final_norm").digest.startswith(f"mutant:{folder_model.digest}+")
+
+
+def test_a_tensor_as_its_file_keeps_it(folder_model: Model) -> None:
+    name = folder_model.canonical_names["final_norm"]
+    info = folder_model.tensors[name]
+    stored = folder_model.stored_bytes(name)
+    assert stored == info.file.read_bytes()[info.offset : info.offset + info.nbytes]
+    mutant = folder_model.with_tensor(name, lambda values: values + 1)
+    assert mutant.stored_bytes(name) is None
+    assert mutant.as_stored(name).tolist() == (folder_model.as_stored(name) + 1).tolist()
+    assert mutant.with_extra_tensor("more", (2,)).stored_bytes("more") is None
+    assert (mutant.is_mutant, folder_model.is_mutant) == (True, False)
+
+
+def test_what_files_of_a_format_call_a_tensor(folder_model: Model, gguf_model: Model) -> None:
+    assert folder_model.usual_name("layers.7.attention.query.bias") == "model.layers.7.self_attn.q_proj.bias"
+    assert gguf_model.usual_name("layers.7.attention.query.bias") == "blk.7.attn_q.bias"
+    assert gguf_model.usual_name("no such tensor") == "no such tensor"

@@ -21,13 +21,14 @@ from falsifiable import open_model
 from falsifiable.samples import write_specimens
 from falsifiable.samples.apr_writer import write_apr
 from tests.artifacts.formats.test_apr import native_metadata
-from tests.sabotage.sabotages import MATRIX, WEIGHTS, rewrite_export, rewrite_weights, seal
+from tests.sabotage.reference import MATRIX, WEIGHTS, rewrite_export, rewrite_weights, seal
 
 Damage = Callable[[Path], object]
 KINDS = {"run": "run", "tokenizer": "tokenizer"}
 """What a role is that is no model."""
 
 EXPORT, TRAINED, INIT = {"export": "export/model.gguf"}, {"model": "finetuned"}, {"init": "pretrained"}
+LLAMA_CPP = "{consumer: llama.cpp}"
 EXPORTED, APR = {"model": "export/model.gguf"}, "export/model.apr"
 
 
@@ -156,6 +157,12 @@ def as_of_another_architecture(stored: dict[str, Any]) -> dict[str, Any]:
     return {key.replace("qwen2.embedding", "llama.embedding"): value for key, value in stored.items()}
 
 
+def with_a_byte_below_zero(stored: dict[str, Any]) -> dict[str, Any]:
+    tokens, types = list(stored["tokenizer.ggml.tokens"]), list(stored["tokenizer.ggml.token_type"])
+    tokens[5], types[5] = "<0x-1>", 6
+    return {**stored, "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types}
+
+
 def nothing(run: Path) -> None:
     """The specimen as it is."""
 
@@ -184,11 +191,11 @@ CASES: Mapping[str, Case] = {
                                   "architecture BertModel is an encoder"),
     "bit": Case(50, flip_a_bit, "record.names-these-bytes", TRAINED | {"run": "."}, "it was changed after the run"),
     "no-architecture": Case(67, without("general.architecture"), "packaging.architecture-name", EXPORT,
-                            "model.gguf names no architecture"),
+                            "model.gguf names no architecture: general.architecture absent"),
     "empty-architecture": Case(67, with_fields(general__architecture=""), "packaging.architecture-name", EXPORT,
                                "general.architecture"),
     "numeric-architecture": Case(67, with_fields(general__architecture=7), "packaging.architecture-name", EXPORT,
-                                 "model.gguf names no architecture"),
+                                 "model.gguf names no architecture: general.architecture is 7, expected a text"),
     "unknown-architecture": Case(67, with_fields(general__architecture="frobnicator"), "packaging.architecture-name",
                                  EXPORT, "frobnicator"),
     "no-width": Case(68, without("qwen2.embedding_length"), "packaging.metadata-complete", EXPORTED,
@@ -205,6 +212,10 @@ CASES: Mapping[str, Case] = {
     "types-as-fractions": Case(69, with_fields(tokenizer__ggml__token_type=[1.0] * 320), "vocabulary.embedded-complete",
                                EXPORT, "tokenizer.ggml.token_type is not a list of integers",
                                falsifier="ARTIFACT-SOUND-EXPORT"),
+    "scores-too-few": Case(69, with_fields(tokenizer__ggml__scores=[0.0, 1.0]), "packaging.usable-by", EXPORTED,
+                           "Index out of array bounds for scores (2 < 320)", LLAMA_CPP),
+    "types-too-many": Case(69, with_fields(tokenizer__ggml__token_type=[1] * 400), "packaging.usable-by", EXPORTED,
+                           "tokenizer.ggml.token_type has 400 entries for 320 tokens", LLAMA_CPP),
     "end-outside": Case(70, with_fields(tokenizer__ggml__eos_token_id=999_999), "vocabulary.special-ids-inside",
                         EXPORTED, "tokenizer.ggml.eos_token_id is 999999, expected 0 to"),
     "end-of-another": Case(70, with_fields(tokenizer__ggml__eos_token_id=5), "export.config-agrees",
@@ -216,6 +227,13 @@ CASES: Mapping[str, Case] = {
     "a-token-twice": Case(71, with_tokens(lambda tokens: [*tokens[:5], tokens[7], *tokens[6:]]),
                           "vocabulary.embedded-equals-original", EXPORT | {"tokenizer": "finetuned/tokenizer.json"},
                           "id 5 is "),
+    "unknown-rule-that-splits": Case(71, with_fields(tokenizer__ggml__pre="bogus"), "packaging.usable-by", EXPORTED,
+                                     "unknown pre-tokenizer type: 'bogus'", LLAMA_CPP),
+    "an-impossible-byte": Case(71, fields(with_a_byte_below_zero), "packaging.usable-by", EXPORTED,
+                               "token 5 stands for a byte and reads '<0x-1>', expected <0x00> to <0xFF>", LLAMA_CPP),
+    "a-token-twice-alone": Case(71, with_tokens(lambda tokens: [*tokens[:5], tokens[7], *tokens[6:]]),
+                                "packaging.usable-by", EXPORTED,
+                                "GGML_ASSERT(id_to_token.size() == token_to_id.size()) failed", LLAMA_CPP),
     "one-token-more": Case(72, with_tokens(lambda tokens: [*tokens, "[PAD320]"]), "packaging.token-list-padded", EXPORT,
                            "321"),
     "reserved-rows-undeclared": Case(72, with_tokens(lambda tokens: tokens[:300]), "packaging.token-list-padded",
@@ -224,6 +242,11 @@ CASES: Mapping[str, Case] = {
                          "14 query heads cannot be shared evenly by 3 key-value heads"),
     "more-key-value-heads": Case(73, with_fields(qwen2__attention__head_count_kv=28), "architecture.heads-consistent",
                                  EXPORTED, "cannot be shared evenly by 28"),
+    "no-key-value-heads": Case(73, with_fields(qwen2__attention__head_count_kv=0), "architecture.heads-consistent",
+                               EXPORTED, "14 query heads, 0 key-value heads and hidden_size 56, expected more than 0"),
+    "heads-of-three-layers": Case(73, with_fields(qwen2__attention__head_count_kv=[2, 2, 2]), "packaging.usable-by",
+                                  EXPORTED, "qwen2.attention.head_count_kv has wrong array length; expected 2, got 3",
+                                  LLAMA_CPP),
     "another-width": Case(74, with_fields(qwen2__embedding_length=64), "packaging.tensor-inventory", EXPORTED, "64"),
     "another-head-size": Case(74, with_fields(qwen2__attention__key_length=8, qwen2__rope__dimension_count=8),
                               "packaging.tensor-inventory", EXPORTED,

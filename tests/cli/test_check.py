@@ -37,7 +37,7 @@ def outcomes(done) -> dict[str, str]:
 def test_a_sound_gguf_file_is_asked_what_llama_cpp_needs(contract, gguf):
     done = contract("check", "my model.gguf")
     assert (done.code, done.err) == (0, "")
-    assert done.out.endswith("llama.cpp: nothing found against my model.gguf, all 9 claims held\n")
+    assert done.out.endswith("llama.cpp: nothing found against my model.gguf, all 12 claims held\n")
 
 
 def test_a_sound_checkpoint_is_asked_what_transformers_needs(contract, checkpoint):
@@ -70,7 +70,7 @@ def test_who_must_load_it_can_be_named(contract, gguf):
     assert done.code == 0
     report = json.loads(done.out)
     assert [one["contract"] for one in report["contracts"]] == ["llama-cpp-loads", "transformers-loads"]
-    assert report["counts"] == {"held": 17, "falsified": 0, "inconclusive": 0}
+    assert report["counts"] == {"held": 20, "falsified": 0, "inconclusive": 0}
 
 
 def test_weights_beside_their_configuration_are_checked_together(contract, checkpoint):
@@ -95,9 +95,9 @@ def test_a_broken_file_is_named_with_the_key_the_value_and_the_next_step(contrac
     assert done.code == 1
     assert done.out.startswith("FALSIFIED FALSIFY-LLAMACPP-002 (llama-cpp-loads, check packaging.architecture-name)\n")
     assert "general.architecture is 'Qwen2', expected a name from llama.cpp's list; the exporter wrote" in done.out
-    assert "  on:       model = my model.gguf (" in done.out
+    assert "  on:       export = my model.gguf (" in done.out
     assert "  next:     contract explain packaging.architecture-name\n" in done.out
-    assert "llama.cpp: NOT as it is: falsified 1 of 9 claims about my model.gguf; see above\n" in done.out
+    assert "llama.cpp: NOT as it is: falsified 2 of 12 claims about my model.gguf; see above\n" in done.out
 
 
 def test_a_configuration_that_is_off_by_one_ends_1(contract, checkpoint):
@@ -115,13 +115,13 @@ def test_a_file_cut_in_half_is_falsified_and_nothing_else_is_claimed_of_it(contr
     found = outcomes(done)
     assert found.pop("FALSIFY-LLAMACPP-001") == "falsified"
     assert set(found.values()) == {"inconclusive"}
-    assert len(found) == 8
+    assert len(found) == 11
 
 
 def test_a_run_folder_is_asked_everything_about_what_it_left_behind(contract, specimens):
     done = contract("check", specimens["run"])
     assert done.code == 0, done.out
-    assert f"training-run: nothing found against {specimens['run']}, all 14 claims held\n" in done.out
+    assert f"training-run: nothing found against {specimens['run']}, all 25 claims held\n" in done.out
     assert "is not bound" not in done.out, "claims about the trainer's command are not asked of its files"
 
 

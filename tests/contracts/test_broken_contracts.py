@@ -147,6 +147,9 @@ MEANING = {
         "contract: a\nversion: 1.0.0\ntitle: T\nfalsifiers: []\n", "CONTRACT-NO-FALSIFIERS", "4:13", "no falsifiers"
     ),
     "discharge of an unknown role": at(14, "  exprt: {n: 1}", "CONTRACT-DISCHARGE-ROLE", 3, "did you mean 'export'?"),
+    "reasons for an unknown role": plus(
+        "unguarded: {exprt: {row-zeroed: nobody can tell}}", "CONTRACT-UNGUARDED-ROLE", 13, "did you mean 'export'?"
+    ),
     "discharge without conditions": at(14, "  export: {}", "CONTRACT-DISCHARGE-EMPTY", 3, "no condition on 'export'"),
     "min above max": criterion("{at_least: 2, at_most: 1}", "no number is both at_least 2 and at_most 1"),
     "above is not below": criterion("{above: 1, below: 1}", "no number is both above 1 and below 1"),

@@ -8,11 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_yaml
+from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_plan, read_yaml
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
 DECLARED = {"example": {"export": "model", "trainer": "command", "run": "run"}}
+
+
+PLAN = {
+    "plan": "next",
+    "command": "[python, train.py]",
+    "device": "cpu",
+    "steps": "500",
+    "batch": "{sequences: 8, sequence_length: 64}",
+    "data": "{corpus: manifest.json, splits: [train]}",
+    "budget": "{tokens: seen, per_parameter: {at_least: 20}}",
+    "checkpoints": "{folder: runs, saves: 1, bytes_per_parameter: 4}",
+    "init": "checkpoint",
+}
+
+
+def complete_plan(example: str) -> str:
+    """A whole plan with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    return "".join(f"{key}: {value}\n" for key, value in PLAN.items() if key not in given) + example
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +46,8 @@ def broken_by(
             found = read_yaml(example.encode()).diagnostics
         elif rule.id.startswith("ARTIFACTS-"):
             found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
+        elif rule.id.startswith("PLAN-"):
+            found = read_plan(complete_plan(example).encode())[1]
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -53,7 +74,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

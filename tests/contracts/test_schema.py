@@ -57,7 +57,7 @@ falsifiers = st.fixed_dictionaries(
         "if_falsified": texts,
     },
 )
-kinds = st.sampled_from(["model", "tokenizer", "run", "corpus", "command"])
+kinds = st.sampled_from(["model", "tokenizer", "run", "corpus", "command", "table", "files"])
 contracts = st.fixed_dictionaries(
     {
         "contract": words,
@@ -73,6 +73,9 @@ contracts = st.fixed_dictionaries(
             words, st.fixed_dictionaries({"kind": kinds}, optional={"description": texts}), max_size=2
         ),
         "discharge": conditions,
+        "unguarded": st.dictionaries(
+            words, st.dictionaries(texts, st.text("abc ", min_size=1), max_size=2), max_size=2
+        ),
     },
 )
 bindings = st.dictionaries(

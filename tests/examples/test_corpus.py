@@ -5,9 +5,12 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from examples.pretrain.corpus import SPLITS, Corpus, SourceFile, read_corpus, split_of, standard_library
+from examples.pretrain.manifest import LONGEST_COPY, held_out
+from examples.pretrain.train import EVALUATION_LENGTH
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +55,20 @@ def test_the_digest_notices_a_changed_file_and_a_moved_one(corpus: Corpus) -> No
     moved = Corpus({**corpus.splits, "pretrain": pretrain[1:], "finetune": (*finetune, pretrain[0])})
     edited = Corpus({**corpus.splits, "pretrain": (changed, *pretrain[1:])})
     assert len({corpus.digest, moved.digest, edited.digest}) == 3
+
+
+def test_windows_of_validation_that_were_trained_on_are_left_out_at_whatever_offset() -> None:
+    validation = np.arange(10 * EVALUATION_LENGTH, dtype=np.uint16)
+    copied = validation[2 * EVALUATION_LENGTH - 10 : 2 * EVALUATION_LENGTH - 10 + LONGEST_COPY]
+    noise = np.full(37, 60_000, np.uint16)
+
+    kept = held_out(validation, [noise, np.concatenate((noise, copied, noise))])
+
+    windows = kept.reshape(-1, EVALUATION_LENGTH)[:, 0] // EVALUATION_LENGTH
+    assert list(windows) == [0, 3, 4, 5, 6, 7, 8, 9]  # the copy reaches into windows 1 and 2
+
+
+def test_what_is_shorter_than_a_copy_stays() -> None:
+    validation = np.arange(4 * EVALUATION_LENGTH, dtype=np.uint16)
+
+    assert len(held_out(validation, [validation[5 : 5 + LONGEST_COPY - 1]])) == len(validation)

@@ -33,3 +33,11 @@ def test_clearing_a_run_folder_leaves_what_no_run_wrote(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     clear(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "run.yaml"]
+
+
+def test_a_run_that_was_killed_before_its_record_was_written_bars_nobody(tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    output.mkdir()
+    (output / ".run.yaml.0123456789abcdef.tmp").write_text("run_rec")
+    with exclusive(output):
+        pass

@@ -15,6 +15,7 @@ from blake3 import blake3
 from examples.pretrain.corpus import SPLITS, Corpus, read_corpus, standard_library
 from examples.pretrain.options import Options
 from examples.pretrain.pipeline import run
+from falsifiable.recorder import digest_of
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -54,7 +55,7 @@ def weights(folder: Path) -> dict[str, Any]:
 def test_the_record_says_what_was_asked_for_and_what_happened(record: dict[str, Any]) -> None:
     assert record["end_reason"] == "completed"
     assert record["steps"] == {"planned": 3, "done": 3}
-    assert record["device"] == {"requested": "cpu", "actual": "cpu"}
+    assert record["device"] == {"requested": "cpu", "actual": "cpu", "memory_bytes": None}
     assert record["seed"] == {"requested": 0, "actual": 0}
     assert record["data"] == {"requested": "python-stdlib", "actual": "python-stdlib"}
     assert record["init"]["actual"] == "pretrained"
@@ -62,6 +63,21 @@ def test_the_record_says_what_was_asked_for_and_what_happened(record: dict[str, 
     assert set(record["artifacts"]) == {
         "corpus", "export", "init", "metrics", "step_zero", "tokenizer", "trained",
     }  # fmt: skip
+
+
+def test_the_record_says_how_it_was_trained(folder: Path, record: dict[str, Any]) -> None:
+    assert record["window"] == {"first_step": 0, "last_step": 3}
+    assert record["batch"] == {"sequences": 8, "sequence_length": 128, "accumulation": 1}
+    assert record["optimizer"] == {"class": "AdamW", "state_tensors_at_step_zero": 0}
+    assert record["early_stopping"] == {"patience": None, "held_out_tokens": 8_192}
+    assert {split["kind"] for split in record["datasets"].values()} == {"real"}
+    assert record["launch"]["world_size"] == {"requested": 1, "actual": 1}
+    (rank,) = record["launch"]["ranks"]
+    assert (rank["rank"], rank["all_reduce"], rank["torch"]) == (0, 1.0, record["environment"]["torch"])
+    (saved,) = record["checkpoints"]
+    assert (saved["step"], saved["path"], saved["sha256"]) == (3, "finetuned", digest_of(folder / "finetuned"))
+    assert record["changes"]["base"] == record["commit"]
+    assert bool(record["changes"]["paths"]) == record["dirty"]
 
 
 def test_the_fine_tune_starts_from_every_weight_of_the_checkpoint(folder: Path, record: dict[str, Any]) -> None:
@@ -148,6 +164,22 @@ def test_a_given_checkpoint_is_fine_tuned_to_the_same_weights(folder: Path, corp
     run(again, corpus, {}, [])
     for name in ("pretrained/model.safetensors", "finetuned/model.safetensors", "export/model.gguf"):
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+
+
+def test_a_run_that_stops_after_a_few_updates_is_the_beginning_of_the_same(
+    folder: Path, corpus: Corpus, tmp_path: Path
+) -> None:
+    part = replace(SHORT, output=tmp_path / "part", init=folder / "pretrained", pretrain_steps=None, stop_after=2)
+    run(part, corpus, {}, [])
+
+    def curve(run_folder: Path) -> list[tuple[int, float, float]]:
+        rows = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
+        return [(row["step"], row["loss"], row["lr"]) for row in rows if row["phase"] == "finetune"]
+
+    assert curve(tmp_path / "part") == curve(folder)[:3]
+    record = yaml.safe_load((tmp_path / "part" / "run.yaml").read_text())
+    assert (record["steps"], record["end_reason"]) == ({"planned": 2, "done": 2}, "completed")
+    assert record["metrics"]["val_loss"]["step"] == 2
 
 
 def test_a_run_that_diverges_says_so(folder: Path, corpus: Corpus, tmp_path: Path) -> None:

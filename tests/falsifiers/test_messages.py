@@ -10,6 +10,7 @@ import pytest
 from falsifiable import Criterion, NotApplicable
 from falsifiers.architecture import heads_consistent, is_decoder, matches_declared
 from falsifiers.artifact import sound
+from falsifiers.convergence import loss_falls
 from falsifiers.export import agrees_with_checkpoint, config_agrees
 from falsifiers.fields import command, field, metric
 from falsifiers.initialization import (
@@ -19,6 +20,7 @@ from falsifiers.initialization import (
     stayed_close,
     weights_pass_through,
 )
+from falsifiers.logged_losses import loss_varies
 from falsifiers.packaging import (
     architecture_name,
     metadata_complete,
@@ -27,7 +29,8 @@ from falsifiers.packaging import (
     token_list_padded,
 )
 from falsifiers.record import agrees_with_files, agrees_with_log, names_these_bytes
-from falsifiers.training_run import as_requested, loss_falls, loss_varies, window_complete
+from falsifiers.substitution import as_requested
+from falsifiers.training_run import window_complete
 from falsifiers.vocabulary import embedded_complete, embedded_equals_original, fits_model, special_ids_inside
 from falsifiers.weights import finite
 

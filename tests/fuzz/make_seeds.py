@@ -298,6 +298,17 @@ def _text_log(scratch: Path) -> Seeds:
     }
 
 
+def _mlx_log(scratch: Path) -> Seeds:
+    lines = [
+        b"Starting training..., iters: 20\nCalculating loss...:  50%\rIter 1: Val loss 3.5, Val took 0.7s\n",
+        b"Iter 10: Train loss 2.5, Learning Rate 1.000e-05, It/sec 1.2, Tokens/sec 40.5, Trained Tokens 9, "
+        b"Peak mem 1.3 GB\n",
+        b"Iter 10: Saved adapter weights to a/b.safetensors and a/0000010_b.safetensors.\n",
+        b"Iter 20: Train loss nan, It/sec 1\nSaved final weights to a/b.safetensors.\n",
+    ]
+    return {"finished": b"".join(lines), "killed": b"".join(lines[:2])[:-9]}
+
+
 def _tokenizer(scratch: Path) -> Seeds:
     models: dict[str, dict[str, Any]] = {
         "bpe": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]], "unk_token": None},
@@ -358,6 +369,43 @@ def _corpus(scratch: Path) -> Seeds:
             "one-split": {"corpus_manifest": 1, "name": "poems", "splits": {"train": split}, "evaluation": evaluation},
             "no-splits": {"corpus_manifest": 1, "splits": {}},
         }.items()
+    }
+
+
+def _conversations(scratch: Path) -> Seeds:
+    import hashlib
+
+    row = {"messages": [{"role": "user", "content": "a"}], "kind": "real", "source": "one"}
+    rows = _rows(row, {**row, "kind": "synthetic"})
+    sha256 = hashlib.sha256(rows).hexdigest()
+    split = {
+        "format": "chat", "kind": "partial-real", "sha256": folder_digest({"train.jsonl": sha256}), "tokens": 2,
+        "real_share": 0.5, "shards": [{"path": "train.jsonl", "sha256": sha256, "bytes": len(rows), "rows": 2}],
+    }  # fmt: skip
+    sources = {"one": {"path": "train.jsonl", "sha256": sha256}}
+    manifest = {"corpus_manifest": 1, "name": "talk", "sources": sources, "splits": {"train": split}}
+    return {"two-rows": SEPARATOR.join((_json(manifest), rows))}
+
+
+def _table(scratch: Path) -> Seeds:
+    return {
+        "lines": b'{"a": 1}\n\n{"b": [true, null]}\n',
+        "array": b'[{"a": "]"},\n {"a": 2}\n,\n{}]\n',
+        "object": b'{\n "type": "object"\n}\n',
+        "nothing": b"\n",
+    }
+
+
+def _plan(scratch: Path) -> Seeds:
+    rest = (
+        "plan: next\ncommand: [a, --b]\ndevice: cuda:1\nsteps: 5\nbatch: {sequences: 1, sequence_length: 2}\n"
+        "data: {corpus: m.json, splits: [a]}\nbudget: {tokens: seen, per_parameter: {at_least: 20}}\n"
+        "checkpoints: {folder: a, saves: 1, bytes_per_parameter: 2.5}\n"
+    )
+    blocked = "init: a\nblockers:\n  - {what: a, until: 2026-01-01, why: b}\n"
+    return {
+        "from-a-checkpoint": (rest + blocked).encode(),
+        "from-nothing": (rest + "shape: {parameters: 9, vocab_size: 2}\n").encode(),
     }
 
 
@@ -447,10 +495,14 @@ MAKERS: dict[str, Callable[[Path], Seeds]] = {
     "word-pieces": _word_pieces,
     "trainer-state": _trainer_state,
     "text-log": _text_log,
+    "mlx-log": _mlx_log,
     "tokenizer": _tokenizer,
     "run": _run,
     "metrics": _metrics,
     "corpus": _corpus,
+    "conversations": _conversations,
+    "table": _table,
+    "plan": _plan,
     "json": _json_values,
     "origin": _origin,
     "contract": _contract,

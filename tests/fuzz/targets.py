@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,11 @@ _MOST_TENSORS, _MOST_ITEMS = 8, 1_000
 
 @dataclass(frozen=True)
 class Target:
-    """``files`` are the names under which the parts of an input are written; ``needs`` are the modules it puts to the
-    test, and ``words`` what a mutation may insert."""
+    """``files`` are the names under which the parts of an input are written, ``words`` what a mutation may insert."""
 
     read: Callable[[Path], None]
     files: tuple[str, ...]
-    needs: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
-
-    @property
-    def exists(self) -> bool:
-        """Whether all modules that it needs are there."""
-        return all(find_spec(f"falsifiable.artifacts.{one}") for one in self.needs)
 
     def __call__(self, data: bytes) -> None:
         """Write ``data`` to the files of the target and read them back; only an ArtifactError is swallowed."""
@@ -185,6 +177,16 @@ def _text_log(folder: Path) -> None:
         _described(open_run(folder / "train.log", pattern=pattern))
 
 
+def _mlx_log(path: Path) -> None:
+    from falsifiable.artifacts import open_run
+
+    run = open_run(path)
+    _described(run)
+    for row in run.rows[:_MOST_ITEMS]:
+        for name in row.keys() - {"phase", "step"}:
+            assert run.series(name, "train")
+
+
 def _split(folder: Path) -> None:
     _model(folder / "m-00001-of-00002.gguf")
 
@@ -258,6 +260,41 @@ def _contract(path: Path) -> None:
         assert "\x1b" not in str(fault)
         assert fault.line >= 1
         assert fault.column >= 1
+
+
+def _table(path: Path) -> None:
+    """Every row is an object, and begins in a line of the file, no row before the one above it."""
+    from falsifiable.artifacts import open_table
+
+    table = open_table(path)
+    lines = [row.line for row in table.rows]
+    assert lines == sorted(lines)
+    assert not lines or 1 <= lines[0] <= lines[-1] <= path.read_bytes().count(b"\n") + 1
+    assert all(isinstance(row.values, dict) for row in table.rows)
+
+
+def _conversations(path: Path) -> None:
+    """A corpus of rows, whose shard the manifest names or not."""
+    from falsifiable.artifacts import ArtifactError, open_corpus
+
+    corpus = open_corpus(path)
+    for split in corpus.splits:
+        with suppress(ArtifactError):
+            assert all(record.line >= 1 for record in corpus.records(split))
+    for origin in corpus.origins.values():
+        with suppress(ArtifactError):
+            corpus.found_digest(origin.path)
+
+
+def _plan(path: Path) -> None:
+    """A plan is whole, or its faults are values that can be printed."""
+    from falsifiable.contracts import read_plan
+
+    plan, faults = read_plan(path, shown="plan.yaml")
+    assert (plan is None) == bool(faults)
+    for fault in faults:
+        assert "\x1b" not in str(fault)
+        assert fault.line >= 1
 
 
 def _evidence(path: Path) -> None:
@@ -335,46 +372,55 @@ TARGETS: dict[str, Target] = {
         ("manifest.json", "train.txt", "train.tokens"),
         words=("corpus_manifest", "splits", "files", "sha256", "bytes", "tokens_path", "tokens", "real_share", "../"),
     ),
+    "conversations": Target(
+        _conversations,
+        ("manifest.json", "train.jsonl"),
+        words=("chat", "shards", "rows", "sources", "kind", "real", "partial-real", "messages", "../", "\n"),
+    ),
+    "table": Target(_table, ("rows.jsonl",), words=('{"a": 1}', "\n", "[", "]", ",", "NaN", '"\\u0000"', "{}", "\r\n")),
+    "plan": Target(_plan, ("plan.yaml",), words=("plan:", "init:", "shape:", "budget:", "at_least", "blockers:", "0")),
     "apr": Target(
         _model,
         ("model.apr",),
-        needs=("apr_reader",),
         words=("APR", "model_type", "hidden_size", "num_heads", "tokenizer.vocabulary", "tokenizer.merges"),
     ),
     "peft": Target(
         _adapter,
         ("adapter_config.json", "adapter_model.safetensors"),
-        needs=("adapters",),
         words=(*_HEADER_WORDS, *_ADAPTER_WORDS, "use_rslora", "rank_pattern", "alpha_pattern", "lora_alpha"),
     ),
     "mlx": Target(
         _adapter,
         ("adapter_config.json", "adapters.safetensors"),
-        needs=("adapters",),
         words=(*_HEADER_WORDS, *_ADAPTER_WORDS, "lora_parameters", "scale", "rank", "fine_tune_type"),
     ),
     "gguf-split": Target(
-        _split, ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf"), needs=("gguf_splits",),
+        _split, ("m-00001-of-00002.gguf", "m-00002-of-00002.gguf"),
         words=(*_GGUF_WORDS, "split.no", "split.tensors.count"),
     ),
-    "zip": Target(_zip, ("archive.zip",), needs=("zip_reader",), words=_ZIP_WORDS),
-    "pickle": Target(_pickle, ("data.pkl",), needs=("pickle_machine",), words=_PICKLE_WORDS),
+    "zip": Target(_zip, ("archive.zip",), words=_ZIP_WORDS),
+    "pickle": Target(_pickle, ("data.pkl",), words=_PICKLE_WORDS),
     "pytorch": Target(
-        _pytorch, ("model.pt",), needs=("pytorch_reader",), words=(*_PICKLE_WORDS, *_ZIP_WORDS, "data.pkl", "byteorder")
+        _pytorch, ("model.pt",), words=(*_PICKLE_WORDS, *_ZIP_WORDS, "data.pkl", "byteorder")
     ),
-    "safety": Target(_safety, ("file",), needs=("safety",), words=(*_PICKLE_WORDS, *_ZIP_WORDS, "auto_map", "{{")),
-    "sentencepiece": Target(_tokenizer, ("tokenizer.model",), needs=("sentencepiece_reader",), words=("<unk>", "<0x4")),
+    "safety": Target(_safety, ("file",), words=(*_PICKLE_WORDS, *_ZIP_WORDS, "auto_map", "{{")),
+    "sentencepiece": Target(_tokenizer, ("tokenizer.model",), words=("<unk>", "<0x4")),
     "vocabulary": Target(
-        _tokenizer, ("vocab.json", "merges.txt"), needs=("tokenizer_vocabulary",), words=("#version: 0.2", "\u0120")
+        _tokenizer, ("vocab.json", "merges.txt"), words=("#version: 0.2", "\u0120")
     ),
-    "word-pieces": Target(_tokenizer, ("vocab.txt",), needs=("tokenizer_vocabulary",), words=("[UNK]", "##a", "\r\n")),
+    "word-pieces": Target(_tokenizer, ("vocab.txt",), words=("[UNK]", "##a", "\r\n")),
     "trainer-state": Target(
-        _run, ("trainer_state.json",), needs=("trainer_state",),
+        _run, ("trainer_state.json",),
         words=("log_history", "step", "loss", "eval_loss", "train_runtime", "global_step", "max_steps", "NaN", "epoch"),
     ),
     "text-log": Target(
-        _text_log, ("pattern", "train.log"), needs=("text_log",),
+        _text_log, ("pattern", "train.log"),
         words=("(?P<step>", "(?P<loss>", "\\d+", "[^ ]+", "nan", "\r", "{0,9}", "(?i)", "1e400", "1,5"),
+    ),
+    "mlx-log": Target(
+        _mlx_log, ("train.log",),
+        words=("Iter 7: ", "Train loss ", "Val loss ", "Saved adapter weights to ", " and ", "nan", "1e400", "1,5",
+               "\r", "Starting training..., iters: ", "Saved final weights to ", ", Peak mem 1 GB"),
     ),
     "json": Target(_json, ("value.json",), words=("NaN", "-Infinity", "1e400", "\\u0000", "\\ud800", "null", "{}")),
     "origin": Target(_origin, ("model.gguf.origin.yaml",), words=("origin_record: 1", "source:", "sha256:", "size:")),

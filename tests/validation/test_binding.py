@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import load_workspace
+from falsifiable.contracts import Binding, load_workspace
+from falsifiable.contracts.model import ArtifactDeclaration
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.samples import write_specimens
 from falsifiable.validation.binding import BindingError, bind, check_options, filled_command
@@ -79,6 +81,16 @@ def test_a_contract_without_a_run_keeps_its_bindings(workspace):
 def test_a_record_that_cannot_be_read_leaves_roles_unbound_with_the_reason(workspace, tmp_path):
     roles = bind(workspace, workspace.contract("shop"), run=tmp_path / "nowhere")
     assert "the run record could not be read" in roles["trained"].unbound
+
+
+def test_a_second_run_role_stays_what_the_workspace_says(workspace):
+    """A contract that compares two runs is not asked whether a run agrees with itself."""
+    shop = workspace.contract("shop")
+    compared = replace(shop, artifacts={**shop.artifacts, "again": ArtifactDeclaration("run")})
+    bound = {**workspace.bindings, "again": Binding("again", "again")}
+    roles = bind(replace(workspace, bindings=bound), compared, run=workspace.root / "run")
+    assert roles["run"].path == workspace.root / "run"
+    assert roles["again"].path == workspace.root / "again"
 
 
 def test_options_win_and_may_be_limited_to_a_contract(workspace, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from falsifiable import validate
@@ -43,3 +45,57 @@ def test_events_tell_what_was_planned_started_judged_and_found(shop):
     assert {type(event) for event in heard[1:-1]} == {Started, Judged}
     assert isinstance(heard[-1], Finished)
     assert len(heard[-1].results[0].judgements) == sum(isinstance(event, Judged) for event in heard) == 3
+
+
+SAFE = """\
+contract: safe
+version: 1.0.0
+title: Loading the model runs nothing
+spec: shop
+artifacts:
+  trained: {kind: model, description: the trained checkpoint}
+falsifiers:
+  - id: FALSIFY-SAFE-001
+    claim: No file beside the weights is a pickle that calls anything
+    check: safety.no-executable-pickle
+    on: {model: trained}
+    if_falsified: Loading the folder runs commands
+"""
+
+
+def test_a_file_put_beside_a_model_is_judged_although_the_model_stayed_what_it_was(shop, tmp_path):
+    (shop.root / "contracts/safe.yaml").write_text(SAFE)
+
+    elsewhere = shutil.copytree(shop.root / "run/finetuned", tmp_path / "elsewhere")
+
+    def judged(**bound):
+        (result,) = [one for one in validate(shop.root, **bound) if one.contract == "safe"]
+        (judgement,) = result.judgements
+        return judgement.artifacts[0].digest, judgement.verdict.outcome, judgement.known
+
+    for folder, bound in ((shop.root / "run/finetuned", {}), (elsewhere, {"artifacts": {"trained": elsewhere}})):
+        digest, outcome, _ = judged(**bound)
+        assert outcome == "held"
+        assert judged(**bound) == (digest, "held", True)
+        (folder / "notes.bin").write_bytes(b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.")
+        assert judged(**bound) == (digest, "falsified", False)
+
+
+def test_data_that_changed_beside_their_manifest_are_judged_anew(shop):
+    (shop.root / "contracts/data.yaml").write_text(
+        "contract: data\nversion: 1.0.0\ntitle: The data are those of the manifest\n"
+        "artifacts:\n  corpus: {kind: corpus}\n"
+        "falsifiers:\n  - id: DATA-001\n    claim: They are\n    check: corpus.digests-match\n"
+        "    on: {corpus: corpus}\n"
+    )
+    shop.edit("artifacts.yaml", "tokenizer:", "corpus: run/corpus/manifest.json\ntokenizer:")
+    assert outcome_of("data", validate(shop.root)) == "held"
+
+    tokens = shop.root / "run/corpus/finetune.tokens"
+    tokens.write_bytes(bytes(reversed(tokens.read_bytes())))
+
+    assert outcome_of("data", validate(shop.root)) == "falsified"
+
+
+def outcome_of(contract, results):
+    return next(one.judgements[0].verdict.outcome for one in results if one.contract == contract)

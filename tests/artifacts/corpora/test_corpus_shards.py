@@ -240,3 +240,68 @@ def test_a_shard_that_is_a_link_out_of_the_folder_is_unsound(tmp_path: Path) -> 
     (inner / "0.bin").unlink()
     (inner / "0.bin").symlink_to(tmp_path / "secret")
     assert "may lie outside the folder" in str(refused(inner))
+
+
+CONVERSATION = b'{"messages": [{"role": "user", "content": "a"}], "kind": "real", "source": "one"}\n'
+
+
+def with_conversations(folder: Path, rows: bytes = CONVERSATION, **fields: Any) -> Path:
+    kept = shard(folder, "train.jsonl", rows, rows=rows.count(b"\n"))
+    return manifest(folder, [kept], **{"format": "chat", "tokens": 9, "kind": "real", **fields})
+
+
+def test_conversations_are_rows_with_their_lines_whatever_they_hold(tmp_path: Path) -> None:
+    corpus = open_corpus(with_conversations(tmp_path, CONVERSATION + b'{"text": "plain"}\n'))
+
+    records = list(corpus.records("train"))
+
+    assert [(one.place, sorted(one.values)) for one in records] == [
+        ("train.jsonl line 1", ["kind", "messages", "source"]),
+        ("train.jsonl line 2", ["text"]),
+    ]
+    assert corpus.splits["train"].kind == "real"
+
+
+def test_rows_with_a_text_can_be_read_as_they_stand_too(tmp_path: Path) -> None:
+    assert [one.values for one in open_corpus(with_rows(tmp_path)).records("train")][1] == {"text": "two", "id": 2}
+
+
+def test_a_conversation_that_is_no_object_and_a_split_without_rows_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"line 2: is \[1\]"):
+        list(open_corpus(with_conversations(tmp_path, CONVERSATION + b"[1]\n")).records("train"))
+    with pytest.raises(ArtifactError, match="which has no rows"):
+        list(open_corpus(with_tokens(tmp_path)).records("train"))
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ([], "sources is []"),
+        ({"a": 1}, "sources.a is 1"),
+        ({"a": {"path": "../x", "sha256": "0" * 64}}, "outside the folder"),
+        ({"a": {"path": "x", "sha256": "0"}}, "64 lower-case"),
+    ],
+)
+def test_sources_that_cannot_be_followed_are_unsound(tmp_path: Path, sources: Any, said: str) -> None:
+    folder = with_conversations(tmp_path)
+    content = {**json.loads((folder / "manifest.json").read_text()), "sources": sources}
+    (folder / "manifest.json").write_text(json.dumps(content))
+
+    with pytest.raises(ArtifactError, match=said.replace("[", r"\[")) as caught:
+        open_corpus(folder)
+    assert caught.value.kind == "unsound"
+
+
+def test_a_kind_that_nobody_knows_is_unsound(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="kind is 'mostly'"):
+        open_corpus(with_conversations(tmp_path, kind="mostly"))
+
+
+def test_a_corpus_with_other_rows_tokens_or_sources_is_a_mutant(tmp_path: Path) -> None:
+    corpus = open_corpus(with_conversations(tmp_path))
+
+    other = corpus.with_records("train", [{"text": "x"}]).with_tokens("train", numpy.arange(3))
+
+    assert [one.values for one in other.records("train")] == [{"text": "x"}]
+    assert list(other.token_ids("train")) == [0, 1, 2]
+    assert other.digest.startswith("mutant:")

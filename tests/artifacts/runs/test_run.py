@@ -284,7 +284,7 @@ def test_a_step_zero_record_of_an_earlier_recorder_asks_for_another_training(tmp
 def test_fields_can_be_set_and_removed(run: Run) -> None:
     assert run.with_field("device.actual", "cuda").field("device.actual") == "cuda"
     assert run.with_field("new.deep.field", 1).field("new.deep.field") == 1
-    assert run.without_field("device.actual").field("device") == {"requested": "cpu"}
+    assert run.without_field("device.actual").field("device") == {"requested": "cpu", "memory_bytes": None}
     assert run.field("device.actual") == "cpu"
     with pytest.raises(KeyError):
         run.without_field("device.wished")

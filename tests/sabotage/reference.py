@@ -1,4 +1,4 @@
-"""Sabotages of a run folder: each changes a copy of a real run in place, as ``expected.yaml`` describes it."""
+"""Sabotages of a run folder: each changes a copy of a real run in place, as ``reference.yaml`` describes it."""
 
 from __future__ import annotations
 
