@@ -11,20 +11,36 @@ READY := $(VENV)/.ready
 BENCH_VENV := .venv-bench
 BENCH_READY := $(BENCH_VENV)/.ready
 RUN := runs/reference
+# Contracts about a run; what the others are about does not lie on the machine with the GPU.
+GPU_RUN := runs/reference-cuda
+GPU_CONTRACTS ?= training-run pretrain-from-init packaging
+GPU_LIMITS ?= --memory-limit 65536 --time-limit 1800
 FUZZ_SECONDS ?= 600
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: validate record test test-slow lint types imports tests medicine fuzz format schema bench clean
+.PHONY: validate finetune record gpu-evidence test test-slow lint types imports tests medicine fuzz format schema bench clean
 
-validate: $(READY)  ## train the reference run once, fetch the models made by others, and put all contracts to the test
+validate: $(READY)  ## train the reference run once and its beginning again, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
+	$(BIN)/python -m examples.pretrain --output runs/again --init $(RUN)/pretrained --stop-after 100
+	$(BIN)/python -m examples.adapter --output runs/adapter
+	$(BIN)/python -m examples.adapter --output runs/adapter-continued --after runs/adapter --steps 40
 	$(BIN)/python -m examples.fetch
 	$(BIN)/python -m falsifiable.samples runs/specimens
 	$(BIN)/contract validate --run-commands
 
+finetune: $(READY)  ## fine-tune SmolLM2-135M, made by others: a quarter of an hour on two idle cores and 3 GB of memory
+	$(BIN)/python -m examples.fetch
+	$(BIN)/python -m examples.finetune
+
 record: validate  ## write the evidence of that validation, and the statuses it earned into the spec
 	$(BIN)/contract record --run-commands
+
+gpu-evidence: $(READY)  ## the larger reference run on CUDA, judged there; only the statements it leaves under spec/ are to be committed
+	$(BIN)/python -m examples.pretrain --size 0.5b --device cuda --output $(GPU_RUN)
+	-$(BIN)/contract validate --run $(GPU_RUN) $(GPU_LIMITS) $(GPU_CONTRACTS)
+	$(BIN)/contract record --run $(GPU_RUN) $(GPU_LIMITS) $(GPU_CONTRACTS)
 
 test: lint types imports tests medicine  ## everything that takes minutes at most
 
@@ -43,7 +59,7 @@ tests: $(READY)
 
 medicine: $(READY)  ## the project's own contracts and evidence, judged by the project
 	$(BIN)/contract validate --run-commands
-	$(BIN)/contract challenge
+	$(BIN)/contract challenge --specimens --at-least 0.93
 	$(BIN)/contract record --check
 
 test-slow: $(READY)  ## trains the reference run once and sabotages copies of it
