@@ -185,6 +185,65 @@ def a_start_beyond_the_bound(run: Run, *, phase: str, start: Start, first_at_mos
     return run.with_series("val_loss", lambda series: [(series[0][0], 2 * bound), *series[1:]], phase or None)
 
 
+@falsifier("run.first-losses-agree")
+def first_losses_agree(run: Run, *, within: float = 0.25) -> Verdict:
+    """Before the first update of each phase training and validation loss are those of one model, on one scale.
+
+    Both are mean nats per token of the same weights, and only the text differs. A loss that is a sum, or that was
+    divided by the number of accumulated batches (transformers before 4.46), is on another scale; so is one from which
+    a mask left most tokens out. It never shows in the falling of the curve.
+
+    Args:
+        within: how far the training loss may lie from the validation loss, as a share of the latter. Batches of 1,024
+            tokens lay within 0.07 of it in this project's own runs.
+    """
+    firsts = dict(_first_losses(run))
+    if not firsts:
+        return Verdict.inconclusive(
+            f"{run.path}: no phase of the log holds training loss and evaluation of one first step"
+        )
+    apart = {phase: abs(loss - val_loss) / max(abs(val_loss), 1e-9) for phase, (loss, val_loss) in firsts.items()}
+    found = [
+        f"metrics.jsonl: loss is {loss:.4f} and val_loss {val_loss:.4f} before the first update of {phase}, expected "
+        f"within {within:.0%} of each other; one is a sum, was divided by accumulated batches, or is of other text"
+        for phase, (loss, val_loss) in firsts.items()
+        if not apart[phase] <= within
+    ]
+    return Verdict.of(
+        not found,
+        found="; ".join(found),
+        examined=(2 * len(firsts), "losses"),
+        furthest_apart=(max(apart.values()), "share"),
+    )
+
+
+def _first_losses(run: Run) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Training loss and evaluation of the first step of every phase that logs both there."""
+    for phase in dict.fromkeys(str(row.get("phase", "")) for row in run.rows):
+        trained, evaluated = training_losses(run, phase)[:1], evaluations(run, phase)[:1]
+        if trained and evaluated and trained[0][0] == evaluated[0][0]:
+            yield phase, (trained[0][1], evaluated[0][1])
+
+
+@first_losses_agree.counterexample
+def divided_by_accumulated_batches(run: Run) -> Run:
+    """A first training loss that was divided by eight accumulated batches."""
+    return _with_first_loss(run, 1 / 8)
+
+
+@first_losses_agree.counterexample
+def summed_over_the_batch(run: Run) -> Run:
+    """A first training loss that is a sum over sixteen sequences."""
+    return _with_first_loss(run, 16.0)
+
+
+def _with_first_loss(run: Run, factor: float) -> Run:
+    phase = next((phase for phase, _ in _first_losses(run)), None)
+    if phase is None:
+        raise NotApplicable("no phase of the log holds training loss and evaluation of one first step")
+    return run.with_series("loss", lambda points: [(points[0][0], points[0][1] * factor), *points[1:]], phase or None)
+
+
 @falsifier("run.stop-beyond-noise", level="integration", evidence_for="optimisation defect")
 def stop_beyond_noise(run: Run, *, phase: str = "", deviations: float = 2.0) -> Verdict:
     """A run that was stopped early had really ceased to improve, and not only by the noise of its evaluation.

@@ -241,3 +241,35 @@ def _first_split(corpus: Corpus) -> str:
     if not corpus.splits:
         raise NotApplicable("the corpus has no split")
     return next(iter(corpus.splits))
+
+
+@falsifier("record.agrees-with-corpus")
+def agrees_with_corpus(run: Run, corpus: Corpus) -> Verdict:
+    """What run.yaml says of its data is what the corpus manifest says: sha256, tokens, files and share of every split.
+
+    ``record.agrees-with-files`` without the model, for records whose parameters are not those of one file: an adapted
+    model's are those of its base and its adapter together.
+    """
+    splits = list(dict.fromkeys([*corpus.splits, *run.datasets]))
+    faults = [said for split in splits for said in _dataset_faults(run, corpus, split)]
+    return Verdict.of(
+        not faults,
+        found="; ".join(faults) + ". The record was typed by hand, or is of other data",
+        examined=(len(splits), "splits"),
+        disagreements=len(faults),
+    )
+
+
+@agrees_with_corpus.counterexample
+def a_split_of_another_digest(run: Run, corpus: Corpus) -> tuple[Run, Corpus]:
+    """A record that names other bytes for its first split."""
+    return run.with_field(f"datasets.{_first_split(corpus)}.sha256", "0" * 64), corpus
+
+
+@agrees_with_corpus.counterexample
+def a_split_the_record_does_not_name(run: Run, corpus: Corpus) -> tuple[Run, Corpus]:
+    """A record without the first split of the corpus."""
+    name = _first_split(corpus)
+    if name not in run.datasets:
+        raise NotApplicable(f"the record does not name {name}")
+    return run.without_field(f"datasets.{name}"), corpus

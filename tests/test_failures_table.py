@@ -19,10 +19,10 @@ ROWS = [
     for line in (ROOT / "docs" / "failures.md").read_text(encoding="utf-8").splitlines()
     if line.startswith("| ") and not line.startswith("| failure")
 ]
-CLAIMS = {
-    one["id"]
-    for path in (ROOT / "contracts").glob("*/*.yaml")
-    for one in yaml.safe_load(path.read_text())["falsifiers"]
+CONTRACTS = [yaml.safe_load(path.read_text()) for path in (ROOT / "contracts").glob("*/*.yaml")]
+# Every contract also claims of each file bound to it that it is whole, under an id made of the role.
+CLAIMS = {one["id"] for contract in CONTRACTS for one in contract["falsifiers"]} | {
+    f"ARTIFACT-SOUND-{role.upper()}" for contract in CONTRACTS for role in contract["artifacts"]
 }
 SABOTAGES = {
     path.stem: yaml.safe_load(path.read_text())["sabotages"] for path in (ROOT / "tests" / "sabotage").glob("*.yaml")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from tests.sabotage.reference import rewrite_export, seal
+from tests.sabotage.reference import rewrite_export
+from tests.sabotage.run_folder import Sabotages, seal
 
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 TOKENIZER = "tokenizer.ggml."
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
 
 
 @sabotage

@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from falsifiable.artifacts import folder_digest
-from tests.sabotage.provenance import rewrite_record
-from tests.sabotage.reference import seal
+from tests.sabotage.run_folder import Sabotages, rewrite_record, seal
 
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 TRAIN, VALID = "train", "valid"
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
 
 
 def rows_of(run: Path, split: str) -> list[dict[str, Any]]:

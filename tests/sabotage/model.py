@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 
 import numpy as np
 
-from tests.sabotage.reference import Fields, Tensors, _rewrite_json, _rewrite_record, rewrite_weights, seal
+from tests.sabotage.reference import Tensors, rewrite_weights
+from tests.sabotage.run_folder import Fields, Sabotages, rewrite_json, rewrite_record, seal
 
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 NORM = "model.layers.1.post_attention_layernorm.weight"
 EMBEDDING = "model.embed_tokens.weight"
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
 
 
 # Tensors
@@ -40,6 +36,13 @@ def embedding_rows_drawn_anew(run: Path) -> None:
     rewrite_weights(run, grown)
 
 
+@sabotage
+def copy_of_the_checkpoint(run: Path) -> None:
+    """What training began with, as its result, with the loss that it really has."""
+    shutil.copy(run / "pretrained/model.safetensors", run / "finetuned/model.safetensors")
+    seal(run)
+
+
 # Family and positions
 
 
@@ -49,19 +52,29 @@ def _called_llama(config: Fields) -> None:
 
 @sabotage
 def family_renamed_to_llama(run: Path) -> None:
-    _rewrite_json(run / "finetuned/config.json", _called_llama)
+    rewrite_json(run / "finetuned/config.json", _called_llama)
     seal(run)
 
 
 @sabotage
 def init_family_renamed_to_llama(run: Path) -> None:
-    _rewrite_json(run / "pretrained/config.json", _called_llama)
+    rewrite_json(run / "pretrained/config.json", _called_llama)
     seal(run)
 
 
 @sabotage
 def checkpoint_rotary_base_changed(run: Path) -> None:
-    _rewrite_json(run / "finetuned/config.json", lambda config: config["rope_parameters"].update(rope_theta=1e6))
+    def changed(config: Fields) -> None:
+        config["rope_theta"] = config["rope_parameters"]["rope_theta"] = 1e6
+
+    rewrite_json(run / "finetuned/config.json", changed)
+    seal(run)
+
+
+@sabotage
+def rotary_base_stated_twice(run: Path) -> None:
+    """As older and newer clients look for it, with two values: each reads its own, and all of them load the model."""
+    rewrite_json(run / "finetuned/config.json", lambda config: config["rope_parameters"].update(rope_theta=1e6))
     seal(run)
 
 
@@ -73,22 +86,20 @@ def merges_shuffled(run: Path) -> None:
     def shuffled(tokenizer: Fields) -> None:
         np.random.default_rng(0).shuffle(tokenizer["model"]["merges"])
 
-    _rewrite_json(run / "finetuned/tokenizer.json", shuffled)
+    rewrite_json(run / "finetuned/tokenizer.json", shuffled)
 
 
 @sabotage
 def text_lower_cased(run: Path) -> None:
-    _rewrite_json(
-        run / "finetuned/tokenizer.json", lambda tokenizer: tokenizer.update(normalizer={"type": "Lowercase"})
-    )
+    rewrite_json(run / "finetuned/tokenizer.json", lambda tokenizer: tokenizer.update(normalizer={"type": "Lowercase"}))
 
 
 @sabotage
 def padding_is_the_end(run: Path) -> None:
     path = run / "finetuned/tokenizer_config.json"
-    _rewrite_json(path, lambda config: config.update(pad_token=config["eos_token"]))
+    rewrite_json(path, lambda config: config.update(pad_token=config["eos_token"]))
     for name in ("config.json", "generation_config.json"):
-        _rewrite_json(run / "finetuned" / name, lambda config: config.update(pad_token_id=config["eos_token_id"]))
+        rewrite_json(run / "finetuned" / name, lambda config: config.update(pad_token_id=config["eos_token_id"]))
     seal(run)
 
 
@@ -114,7 +125,7 @@ def code_beside_the_weights(run: Path) -> None:
 @sabotage
 def code_named_in_the_configuration(run: Path) -> None:
     auto_map = {"AutoModelForCausalLM": "modeling_own.OwnForCausalLM"}
-    _rewrite_json(run / "finetuned/config.json", lambda config: config.update(auto_map=auto_map))
+    rewrite_json(run / "finetuned/config.json", lambda config: config.update(auto_map=auto_map))
     seal(run)
 
 
@@ -125,7 +136,7 @@ def code_named_in_the_configuration(run: Path) -> None:
 def moments_of_another_run(run: Path) -> None:
     tensors = len(json.loads((run / "step_zero.json").read_text())["tensors"])
     state = {"class": "AdamW", "state_tensors_at_step_zero": 2 * tensors}
-    _rewrite_record(run, lambda record: record.update(optimizer=state))
+    rewrite_record(run, lambda record: record.update(optimizer=state))
 
 
 @sabotage
@@ -136,10 +147,10 @@ def gpu_with_nothing_in_its_memory(run: Path) -> None:
         record["device"] = {"requested": "cuda", "actual": "cuda", "memory_bytes": 0}
         record["environment"]["cuda"] = "NVIDIA"
 
-    _rewrite_record(run, on_gpu)
+    rewrite_record(run, on_gpu)
 
 
 @sabotage
 def gpu_asked_for_and_cpu_used(run: Path) -> None:
     device = {"requested": "cuda", "actual": "cpu", "memory_bytes": None}
-    _rewrite_record(run, lambda record: record.update(device=device))
+    rewrite_record(run, lambda record: record.update(device=device))

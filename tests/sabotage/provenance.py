@@ -6,29 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
-from tests.sabotage.reference import seal
+from tests.sabotage.run_folder import Sabotages, rewrite_record, seal
 
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 _COPIED_TO, _ROW_TOKENS, _PERIOD_TOKENS = 5_003, 128, 100_000
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
-
-
-def rewrite_record(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Write run.yaml again with what ``change`` does to it."""
-    record = yaml.safe_load((run / "run.yaml").read_text())
-    change(record)
-    (run / "run.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
 
 
 def rewrite_tokens(run: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:

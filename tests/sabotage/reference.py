@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from falsifiable import open_model
-from falsifiable.recorder import digest_of, size_of
 from falsifiable.samples import write_gguf
+from tests.sabotage.run_folder import Fields, Sabotages, rewrite_json, rewrite_record, seal
 
-Fields = dict[str, Any]
 Tensors = dict[str, np.ndarray]
 
 EXPORT = Path("export/model.gguf")
@@ -25,13 +23,8 @@ EXPORTED_MATRIX = "blk.1.ffn_up.weight"
 MATRIX = "model.layers.1.mlp.up_proj.weight"
 QUERY = "model.layers.1.self_attn.q_proj.weight"
 
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 
 # The export
@@ -161,12 +154,12 @@ def hidden_size_off_by_one(run: Path) -> None:
     def one_more(config: Fields) -> None:
         config["hidden_size"] += 1
 
-    _rewrite_json(run / "finetuned/config.json", one_more)
+    rewrite_json(run / "finetuned/config.json", one_more)
 
 
 @sabotage
 def hidden_activation_changed(run: Path) -> None:
-    _rewrite_json(run / "finetuned/config.json", lambda config: config.update(hidden_act="relu"))
+    rewrite_json(run / "finetuned/config.json", lambda config: config.update(hidden_act="relu"))
     seal(run)
 
 
@@ -179,7 +172,7 @@ def tokenizer_larger_than_vocabulary(run: Path) -> None:
         like = tokenizer["added_tokens"][0]
         tokenizer["added_tokens"] += [{**like, "id": i, "content": f"<|extra_{i}|>"} for i in range(first, rows + 4)]
 
-    _rewrite_json(run / "finetuned/tokenizer.json", grown)
+    rewrite_json(run / "finetuned/tokenizer.json", grown)
 
 
 # The fine-tune itself
@@ -233,7 +226,7 @@ def really_trained_from_random_weights(run: Path) -> None:
     save_model(model, tokenizer, finished, stored_provenance(finished))
     val_loss = evaluate(load_model(finished), tokens)
     _rewrite_log_end(run, val_loss)
-    _rewrite_record(run, lambda record: record["metrics"]["val_loss"].update(value=val_loss))
+    rewrite_record(run, lambda record: record["metrics"]["val_loss"].update(value=val_loss))
     _export_again(run)
     seal(run)
 
@@ -260,7 +253,7 @@ def metric_typed_into_record(run: Path) -> None:
     def half_a_nat_less(record: Fields) -> None:
         record["metrics"]["val_loss"]["value"] -= 0.5
 
-    _rewrite_record(run, half_a_nat_less)
+    rewrite_record(run, half_a_nat_less)
 
 
 @sabotage
@@ -271,7 +264,7 @@ def metric_typed_into_log(run: Path) -> None:
 
 @sabotage
 def device_typed_into_record(run: Path) -> None:
-    _rewrite_record(run, lambda record: record.update(device={"requested": "cuda", "actual": "cuda"}))
+    rewrite_record(run, lambda record: record.update(device={"requested": "cuda", "actual": "cuda"}))
 
 
 @sabotage
@@ -282,39 +275,14 @@ def constant_loss_log(run: Path) -> None:
     for row in rows:
         row["loss"] = 1.5 if row["phase"] == "finetune" else row["loss"]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    _rewrite_record(run, lambda record: record["metrics"]["train_loss"].update(value=1.5))
+    rewrite_record(run, lambda record: record["metrics"]["train_loss"].update(value=1.5))
     seal(run)
-
-
-def seal(run: Path) -> None:
-    """Make run.yaml name the bytes that are there now, as one would who wants to hide a change."""
-
-    def named_anew(record: Fields) -> None:
-        for artifact in record["artifacts"].values():
-            path = run / artifact["path"]
-            artifact.update(sha256=digest_of(path), size=size_of(path))
-        record["init"]["sha256"] = record["artifacts"]["init"]["sha256"]
-
-    _rewrite_record(run, named_anew)
-
-
-def _rewrite_record(run: Path, change: Callable[[Fields], None]) -> None:
-    path = run / "run.yaml"
-    record = yaml.safe_load(path.read_text())
-    change(record)
-    path.write_text(yaml.safe_dump(record, sort_keys=False))
 
 
 def _rewrite_log_end(run: Path, val_loss: float) -> None:
     path = run / "metrics.jsonl"
     *rows, last = path.read_text().splitlines()
     path.write_text("\n".join([*rows, json.dumps({**json.loads(last), "val_loss": val_loss})]) + "\n")
-
-
-def _rewrite_json(path: Path, change: Callable[[Fields], None]) -> None:
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content, indent=2))
 
 
 # Small changes

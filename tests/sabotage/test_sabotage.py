@@ -1,7 +1,8 @@
 """Every sabotage of a copy of a real run makes exactly the expected falsifiers fall.
 
 A table is a YAML file of this folder, which names the run and the folder of contracts that speak of it (`contracts`,
-ship-two where it names none; of them `only` those listed); the module of the same name says how each row is done.
+ship-two where it names none; of them `only` those listed), or the table that it is `like` in all this; the module of the
+same name says how each row is done.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-TABLES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(HERE.glob("*.yaml"))}
+STATED = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(HERE.glob("*.yaml"))}
+TABLES = {name: {**STATED.get(table.get("like"), {}), **table} for name, table in STATED.items()}
 ROWS = [(table, row) for table, content in TABLES.items() for row in content["sabotages"]]
+# Contracts whose thresholds and inputs are those of models that were not trained here from nothing.
+OF_OTHER_MODELS = {"acceptance-model-1", "acceptance-model-2", "third-party-finetune"}
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +40,7 @@ def copied(table: str, folder: Path) -> Path:
 
 def unasked(table: str) -> set[str]:
     """What stays inconclusive on the intact run too: commands are not run, there was no GPU, or no record of it."""
-    reasons = ("without_commands", "not_on_a_cpu", "not_recorded", *(() if has_gpu() else ("without_gpu",)))
+    reasons = ("without_commands", "without_second_chunk", "not_on_a_cpu", "not_recorded", *(() if has_gpu() else ("without_gpu",)))
     return {one for reason in reasons for one in TABLES[table].get(reason, ())}
 
 
@@ -53,19 +58,22 @@ def sabotages_of(table: str) -> dict[str, Callable[[Path], None]]:
 
 
 def contracts_of(table: str) -> list[str]:
-    """The contract files that the run of a table is judged by: all but those about larger models than any run here."""
+    """The contract files that the run of a table is judged by: those named in ``only``, or all about runs of its kind."""
     folder = ROOT / "contracts" / TABLES[table].get("contracts", "ship-two")
-    wanted = TABLES[table].get("only") or [path.stem for path in folder.glob("*.yaml")]
-    return [str(folder / f"{stem}.yaml") for stem in sorted(wanted) if not stem.startswith("acceptance-")]
+    wanted = TABLES[table].get("only") or {path.stem for path in folder.glob("*.yaml")} - OF_OTHER_MODELS
+    return [str(folder / f"{stem}.yaml") for stem in sorted(wanted)]
 
 
-def judge(run: Path, table: str, bound: Mapping[str, str] | None = None) -> tuple[dict[str, str], int]:
+def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[dict[str, str], int]:
     """Falsifier -> outcome over the contracts of the table that speak of a run, and the exit code.
 
-    ``bound`` maps roles that are no part of a run to what stands for them in the folder.
+    In a row ``bound`` maps roles that are no part of a run to what stands for them in the folder, and ``also`` names
+    contracts of other folders.
     """
-    options = [f"--artifact={role}={run / path}" for role, path in (bound or {}).items()]
-    asked = ["validate", "--run", str(run), "--format", "json", *options, *contracts_of(table)]
+    row = row or {}
+    options = [f"--artifact={role}={run / path}" for role, path in row.get("bound", {}).items()]
+    others = [str(ROOT / "contracts" / f"{name}.yaml") for name in row.get("also", ())]
+    asked = ["validate", "--run", str(run), "--format", "json", *options, *contracts_of(table), *others]
     done = subprocess.run(
         [sys.executable, "-m", "falsifiable", *asked],
         cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=600, check=False,
@@ -75,12 +83,12 @@ def judge(run: Path, table: str, bound: Mapping[str, str] | None = None) -> tupl
     outcomes: dict[str, str] = {}
     for contract in contracts:
         for judgement in contract["judgements"]:
-            if any(artifact["path"].startswith(run.name) for artifact in judgement["artifacts"]) or contract["run_id"]:
+            if any(run.name in Path(artifact["path"]).parts for artifact in judgement["artifacts"]) or contract["run_id"]:
                 outcomes[judgement["falsifier"]] = judgement["verdict"]["outcome"]
     return outcomes, done.returncode
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [name for name, table in STATED.items() if "like" not in table])
 def test_the_intact_run_holds(table: str, tmp_path: Path) -> None:
     outcomes, code = judge(copied(table, tmp_path), table)
     assert {name for name, outcome in outcomes.items() if outcome != "held"} == unasked(table)
@@ -97,7 +105,7 @@ def test_exactly_what_is_expected_falls(table: str, name: str, tmp_path: Path) -
     expected = TABLES[table]["sabotages"][name]
     copy = copied(table, tmp_path)
     sabotages_of(table)[name](copy)
-    outcomes, code = judge(copy, table, expected.get("bound"))
+    outcomes, code = judge(copy, table, expected)
     assert {one for one, outcome in outcomes.items() if outcome == "falsified"} == set(expected["falsified"])
     inconclusive = {one for one, outcome in outcomes.items() if outcome == "inconclusive"}
     assert inconclusive - unasked(table) == set(expected["inconclusive"])

@@ -7,10 +7,8 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
@@ -18,8 +16,8 @@ from examples.adapter.mlx import MLX_WEIGHTS, write_twin_weights
 from falsifiable.artifacts import folder_digest
 from falsifiable.recorder import digest_of, size_of
 from falsifiable.samples import write_safetensors
+from tests.sabotage.run_folder import Fields, Sabotages, rewrite_json, rewrite_log, rewrite_record, seal
 
-Fields = dict[str, Any]
 Tensors = dict[str, np.ndarray]
 
 ROOT = Path(__file__).parents[2]
@@ -27,13 +25,8 @@ WEIGHTS = Path("adapter/adapter_model.safetensors")
 MODULE = "base_model.model.model.layers.3.self_attn.q_proj"
 FIRST, SECOND = f"{MODULE}.lora_A.weight", f"{MODULE}.lora_B.weight"
 
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 
 # The adapter's files
@@ -52,19 +45,13 @@ def convert(run: Path) -> None:
     write_twin_weights(run / "adapter", run / "twin" / MLX_WEIGHTS)
 
 
-def seal(run: Path) -> None:
-    """Make run.yaml name the bytes that are there, and every file as old as the run: what a careful forger would do."""
-
-    def named_anew(record: Fields) -> None:
-        for artifact in record["artifacts"].values():
-            path = run / artifact["path"]
-            artifact.update(sha256=digest_of(path), size=size_of(path))
-        for save in record["checkpoints"]:
-            save["sha256"] = digest_of(run / save["path"])
-        record["init"]["sha256"] = record["artifacts"]["init"]["sha256"]
-
+def seal_in_the_window(run: Path) -> None:
+    """Seal the record, name the saves in it anew, and make every file as old as the run: a careful forger would."""
     times = (run / "step_zero.json").stat()
-    rewrite_record(run, named_anew)
+    seal(run)
+    rewrite_record(
+        run, lambda record: [save.update(sha256=digest_of(run / save["path"])) for save in record["checkpoints"]]
+    )
     for path in run.rglob("*"):
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
@@ -79,14 +66,14 @@ def replace_adapter(run: Path, source: Path) -> None:
 @sabotage
 def initial_state_saved_as_result(run: Path) -> None:
     replace_adapter(run, run / "initial")
-    seal(run)
+    seal_in_the_window(run)
 
 
 @sabotage
 def one_layer_never_stepped(run: Path) -> None:
     rewrite_adapter(run, lambda stored: {**stored, SECOND: stored[SECOND] * 0})
     convert(run)
-    seal(run)
+    seal_in_the_window(run)
 
 
 @sabotage
@@ -97,20 +84,37 @@ def earlier_save_passed_off_as_the_last(run: Path) -> None:
 @sabotage
 def earlier_save_sealed_as_the_last(run: Path) -> None:
     replace_adapter(run, run / "checkpoints/0000060")
-    seal(run)
+    seal_in_the_window(run)
 
 
 @sabotage
 def file_of_another_run(run: Path) -> None:
     replace_adapter(run, ROOT / "runs/adapter-continued/adapter")
-    seal(run)
+    seal_in_the_window(run)
+
+
+@sabotage
+def file_cut_in_half(run: Path) -> None:
+    content = (run / WEIGHTS).read_bytes()
+    (run / WEIGHTS).write_bytes(content[: len(content) // 2])
+    seal_in_the_window(run)
 
 
 @sabotage
 def tensors_missing(run: Path) -> None:
     rewrite_adapter(run, lambda stored: {name: one for name, one in stored.items() if name not in (FIRST, SECOND)})
     convert(run)
-    seal(run)
+    seal_in_the_window(run)
+
+
+@sabotage
+def tensors_extra(run: Path) -> None:
+    """The pair of a layer that the base model does not have."""
+    rewrite_adapter(
+        run, lambda stored: {**stored, **{name.replace(".3.", ".99."): stored[name] for name in (FIRST, SECOND)}}
+    )
+    convert(run)
+    seal_in_the_window(run)
 
 
 @sabotage
@@ -127,19 +131,85 @@ def value_not_a_number(run: Path) -> None:
 
     rewrite_adapter(run, broken)
     convert(run)
-    seal(run)
+    seal_in_the_window(run)
+
+
+@sabotage
+def tensor_constant(run: Path) -> None:
+    rewrite_adapter(run, lambda stored: {**stored, SECOND: np.full_like(stored[SECOND], stored[SECOND].max())})
+    convert(run)
+    seal_in_the_window(run)
+
+
+@sabotage
+def values_edited_in_place(run: Path) -> None:
+    """One value, by a hundredth of itself, after the record was written; the file's times are put back."""
+
+    def edited(stored: Tensors) -> Tensors:
+        values = stored[SECOND].copy()
+        values[3, 5] *= np.float32(1.01)
+        return {**stored, SECOND: values}
+
+    times = (run / WEIGHTS).stat()
+    rewrite_adapter(run, edited)
+    convert(run)
+    os.utime(run / WEIGHTS, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 @sabotage
 def update_exploded(run: Path) -> None:
     rewrite_adapter(run, lambda stored: {**stored, SECOND: stored[SECOND] * np.float32(100)})
     convert(run)
-    seal(run)
+    seal_in_the_window(run)
 
 
 @sabotage
 def rank_typed_into_config(run: Path) -> None:
     rewrite_json(run / "adapter/adapter_config.json", lambda config: config.update(r=16))
+
+
+@sabotage
+def base_typed_into_config(run: Path) -> None:
+    rewrite_json(
+        run / "adapter/adapter_config.json",
+        lambda config: config.update(base_model_name_or_path="HuggingFaceTB/SmolLM2-135M-Instruct"),
+    )
+    seal_in_the_window(run)
+
+
+@sabotage
+def iteration_of_another_save(run: Path) -> None:
+    rewrite_adapter(run, lambda stored: stored, iteration="60")
+    seal_in_the_window(run)
+
+
+@sabotage
+def written_after_the_window(run: Path) -> None:
+    """The recorded bytes, in files that were written a day after the run had ended."""
+    ended = (run / "run.yaml").stat().st_mtime
+    for path in (run / "adapter").iterdir():
+        os.utime(path, (ended + 86400, ended + 86400))
+
+
+@sabotage
+def twin_at_another_scale(run: Path) -> None:
+    rewrite_json(run / "twin/adapter_config.json", lambda config: config["lora_parameters"].update(scale=20.0))
+
+
+@sabotage
+def base_model_exchanged(run: Path) -> None:
+    """The base model with two of its layers in each other's place: same names, same shapes, another model."""
+    path = run / "base/model.safetensors"
+    stored = load_file(path)
+    swapped = {"layers.0.": "layers.1.", "layers.1.": "layers.0."}
+
+    def source(name: str) -> str:
+        found = next((layer for layer in swapped if layer in name), None)
+        return name.replace(found, swapped[found]) if found else name
+
+    with safe_open(path, "np") as opened:
+        metadata = opened.metadata()
+    write_safetensors(path, {name: stored[source(name)] for name in stored}, metadata)
 
 
 # The record and the log
@@ -148,13 +218,62 @@ def rank_typed_into_config(run: Path) -> None:
 def _losses_from(run: Path, step: int, value: float) -> None:
     rewrite_log(run, lambda rows: [{**row, "loss": value} if row["step"] >= step else row for row in rows])
     rewrite_record(run, lambda record: record["metrics"]["train_loss"].update(value=value))
-    seal(run)
+    seal_in_the_window(run)
 
 
 @sabotage
 def log_broken_off(run: Path) -> None:
     rewrite_log(run, lambda rows: rows[:71])
-    seal(run)
+    seal_in_the_window(run)
+
+
+@sabotage
+def step_missing(run: Path) -> None:
+    rewrite_log(run, lambda rows: [row for row in rows if row["step"] != 71])
+    seal_in_the_window(run)
+
+
+@sabotage
+def step_twice(run: Path) -> None:
+    rewrite_log(run, lambda rows: [row for each in rows for row in ([each, each] if each["step"] == 71 else [each])])
+    seal_in_the_window(run)
+
+
+@sabotage
+def loss_constant(run: Path) -> None:
+    _losses_from(run, 0, 2.0)
+
+
+@sabotage
+def loss_a_placeholder_from_the_middle_on(run: Path) -> None:
+    _losses_from(run, 60, 1.0)
+
+
+@sabotage
+def loss_typed_into_record(run: Path) -> None:
+    rewrite_record(run, lambda record: record["metrics"]["val_loss"].update(value=1.5))
+
+
+@sabotage
+def loss_typed_into_record_and_log(run: Path) -> None:
+    """The last validation loss in both places, under the digest of the new log: only who measures again can tell."""
+
+    def last_evaluation(rows: list[Fields]) -> list[Fields]:
+        last = max(row["step"] for row in rows if row.get("val_loss") is not None)
+        return [{**row, "val_loss": row["val_loss"] - 0.05} if row["step"] == last else row for row in rows]
+
+    rewrite_log(run, last_evaluation)
+    rewrite_record(run, lambda record: _lower(record["metrics"]["val_loss"], 0.05))
+    seal_in_the_window(run)
+
+
+def _lower(metric: Fields, by: float) -> None:
+    metric["value"] -= by
+
+
+@sabotage
+def rank_typed_into_record(run: Path) -> None:
+    rewrite_record(run, lambda record: record["adapter"].update(rank=16))
 
 
 @sabotage
@@ -207,26 +326,4 @@ def rows_of_plain_text(run: Path) -> None:
         split["sha256"] = folder_digest({"train.jsonl": digest_of(path)})
 
     rewrite_json(folder / "manifest.json", named_anew)
-    seal(run)
-
-
-def rewrite_record(run: Path, change: Callable[[Fields], Any]) -> None:
-    """Write run.yaml again, changed in place by ``change``."""
-    path = run / "run.yaml"
-    record = yaml.safe_load(path.read_text())
-    change(record)
-    path.write_text(yaml.safe_dump(record, sort_keys=False))
-
-
-def rewrite_log(run: Path, change: Callable[[list[Fields]], list[Fields]]) -> None:
-    """Write metrics.jsonl again with other rows."""
-    path = run / "metrics.jsonl"
-    rows = change([json.loads(line) for line in path.read_text().splitlines()])
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def rewrite_json(path: Path, change: Callable[[Fields], Any]) -> None:
-    """Write a JSON file again, changed in place by ``change``."""
-    content: Fields = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content, indent=2))
+    seal_in_the_window(run)

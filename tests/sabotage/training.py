@@ -5,29 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import yaml
+from tests.sabotage.run_folder import Fields, Sabotages, rewrite_record, seal
 
-from tests.sabotage.reference import seal
-
-Fields = dict[str, Any]
-
-SABOTAGES: dict[str, Callable[[Path], None]] = {}
-
-
-def sabotage(change: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Register a sabotage under its name with dashes."""
-    SABOTAGES[change.__name__.replace("_", "-")] = change
-    return change
-
-
-def rewrite_record(run: Path, change: Callable[[Fields], None]) -> None:
-    """Change run.yaml in place."""
-    path = run / "run.yaml"
-    record = yaml.safe_load(path.read_text())
-    change(record)
-    path.write_text(yaml.safe_dump(record, sort_keys=False))
+SABOTAGES = Sabotages()
+sabotage = SABOTAGES.register
 
 
 def rewrite_finetune(run: Path, change: Callable[[Fields], None]) -> None:

@@ -128,33 +128,32 @@ def config_of_gguf(metadata: Mapping[str, object]) -> ModelConfig:
     return ModelConfig(**values, sources=MappingProxyType(sources))  # type: ignore[arg-type]
 
 
-def huggingface_key(name: str, metadata: Mapping[str, object]) -> str:
-    """The key of a config.json that holds, or would hold, the canonical field ``name``; nested keys are joined by dots.
+def huggingface_keys(name: str, metadata: Mapping[str, object]) -> tuple[str, ...]:
+    """The keys of a config.json that hold the canonical field ``name``, or the one that would; the first one counts.
 
-    Raises ValueError for a name that is not a field.
+    Nested keys are joined by dots. Raises ValueError for a name that is not a field.
     """
-    return _present_key(name, metadata, _HUGGINGFACE_KEYS)
+    return _present_keys(name, metadata, _HUGGINGFACE_KEYS)
 
 
-def apr_key(name: str, metadata: Mapping[str, object]) -> str:
+def apr_keys(name: str, metadata: Mapping[str, object]) -> tuple[str, ...]:
     """The same in the metadata of an APR file. Raises ValueError for a name that is not a field."""
-    return _present_key(name, metadata, _APR_KEYS)
+    return _present_keys(name, metadata, _APR_KEYS)
 
 
-def _present_key(name: str, metadata: Mapping[str, object], keys_of: Mapping[str, tuple[str, ...]]) -> str:
+def _present_keys(name: str, metadata: Mapping[str, object], keys_of: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     _check_field(name)
-    keys = keys_of[name]
-    return next((key for key in keys if _lookup(metadata, key) is not None), keys[0])
+    return tuple(key for key in keys_of[name] if _lookup(metadata, key) is not None) or keys_of[name][:1]
 
 
-def gguf_key(name: str, metadata: Mapping[str, object]) -> str:
+def gguf_keys(name: str, metadata: Mapping[str, object]) -> tuple[str, ...]:
     """The same in GGUF metadata. Raises ValueError also for a field that the format cannot express."""
     _check_field(name)
     prefix = metadata.get("general.architecture")
     if name not in _GGUF_KEYS or not isinstance(prefix, str):
         why = "has no key for it" if name not in _GGUF_KEYS else "names no architecture to prefix it with"
         raise ValueError(f"{name} cannot be changed: this GGUF file {why}")
-    return f"{prefix}.{_GGUF_KEYS[name]}"
+    return (f"{prefix}.{_GGUF_KEYS[name]}",)
 
 
 def _check_field(name: str) -> None:

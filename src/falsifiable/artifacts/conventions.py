@@ -14,12 +14,12 @@ from falsifiable.artifacts.adapter_config import AdapterConfig, config_of_mlx, c
 from falsifiable.artifacts.architecture import Architecture, Family, architecture_of_config, architecture_of_gguf
 from falsifiable.artifacts.config import (
     ModelConfig,
-    apr_key,
+    apr_keys,
     config_of_apr,
     config_of_gguf,
     config_of_huggingface,
-    gguf_key,
-    huggingface_key,
+    gguf_keys,
+    huggingface_keys,
 )
 from falsifiable.artifacts.naming import Dialect, dialect_of
 
@@ -37,7 +37,7 @@ Metadata = Mapping[str, object]
 class Conventions:
     """How metadata as stored is read, and changed by mutations.
 
-    ``config_key`` gives the stored key of a canonical field, or raises ValueError where the format has none for it, and
+    ``config_keys`` gives the stored keys of a canonical field, or raises ValueError where the format has none for it;
     ``special_id_key`` that of a token with a special meaning (``bos``, ``eos``, ``pad`` or ``unk``), or None.
     ``architecture_keys`` are those that name an architecture, the first of them that which a mutation sets, to
     ``family_name`` of a family; ``dialect`` is how tensors of these stored names are named.
@@ -48,7 +48,7 @@ class Conventions:
 
     architecture: Callable[[Metadata], Architecture]
     config: Callable[[Metadata], ModelConfig]
-    config_key: Callable[[str, Metadata], str]
+    config_keys: Callable[[str, Metadata], tuple[str, ...]]
     special_id_key: Callable[[str], str | None]
     architecture_keys: tuple[str, ...]
     architecture_value: Callable[[str], object]
@@ -102,7 +102,7 @@ def _with_tokenizer_in_apr(metadata: Metadata, tokenizer: Tokenizer | None) -> M
     return with_tokenizer_in_apr(metadata, tokenizer)
 
 
-def _no_key(name: str, _: Metadata) -> str:
+def _no_keys(name: str, _: Metadata) -> tuple[str, ...]:
     raise ValueError(f"{name} cannot be changed: an adapter states nothing about the shape of its base model")
 
 
@@ -137,7 +137,7 @@ def _with_tokenizer_in_gguf(metadata: Metadata, tokenizer: Tokenizer | None) -> 
 _HUGGINGFACE = Conventions(
     architecture=_huggingface_architecture,
     config=config_of_huggingface,
-    config_key=huggingface_key,
+    config_keys=huggingface_keys,
     special_id_key=lambda name: f"{name}_token_id",
     architecture_keys=("architectures", "model_type"),
     architecture_value=lambda stored: [stored],
@@ -148,7 +148,7 @@ _PYTORCH = replace(_HUGGINGFACE, config=lambda metadata: config_of_huggingface(m
 _GGUF = Conventions(
     architecture=lambda metadata: architecture_of_gguf(metadata.get("general.architecture")),
     config=config_of_gguf,
-    config_key=gguf_key,
+    config_keys=gguf_keys,
     special_id_key=lambda name: f"tokenizer.ggml.{ {'pad': 'padding', 'unk': 'unknown'}.get(name, name) }_token_id",
     architecture_keys=("general.architecture",),
     architecture_value=lambda stored: stored,
@@ -160,7 +160,7 @@ _GGUF = Conventions(
 _APR = Conventions(
     architecture=_apr_architecture,
     config=config_of_apr,
-    config_key=apr_key,
+    config_keys=apr_keys,
     special_id_key=lambda name: f"tokenizer.{name}_token_id" if name in ("bos", "eos") else None,
     architecture_keys=_APR_ARCHITECTURE_KEYS,
     architecture_value=lambda stored: stored,
@@ -172,7 +172,7 @@ _APR = Conventions(
 _PEFT = Conventions(
     architecture=lambda _: Architecture(),
     config=lambda _: ModelConfig(),
-    config_key=_no_key,
+    config_keys=_no_keys,
     special_id_key=lambda _: None,
     architecture_keys=(),
     architecture_value=lambda stored: stored,

@@ -109,7 +109,7 @@ class Model:
     def config_key(self, name: str) -> str | None:
         """The stored key that holds, or would hold, a canonical field; None where the format has no key for it."""
         try:
-            return self._conventions.config_key(name, self.metadata)
+            return self._conventions.config_keys(name, self.metadata)[0]
         except ValueError:
             return None
 
@@ -349,13 +349,14 @@ class Model:
         return self._mutated(f"without_metadata({key})", metadata=MappingProxyType(kept))
 
     def with_config(self, **fields: int | float | bool | None) -> Model:
-        """The model with canonical configuration fields changed, and the stored keys behind them; None removes.
+        """The model with canonical configuration fields changed under every key that states them; None removes.
 
         Raises ValueError for a field that this format has no key for.
         """
         metadata = dict(self.metadata)
         for name, value in fields.items():
-            _set(metadata, self._conventions.config_key(name, metadata), value)
+            for key in self._conventions.config_keys(name, metadata):
+                _set(metadata, key, value)
         label = f"with_config({', '.join(f'{name}={value}' for name, value in fields.items())})"
         return self._mutated(label, metadata=MappingProxyType(metadata))
 

@@ -185,8 +185,12 @@ def _exchanged(model: Model, random: Random) -> Model:
     pairs = [names for names in alike.values() if len(names) > 1]
     if not pairs:
         raise NotApplicable("no two matrices have one shape and type")
-    one, other = random.sample(sorted(random.choice(pairs)), 2)
-    return model.with_names_exchanged(one, other)
+    one, *others = random.sample(names := sorted(random.choice(pairs)), len(names))
+    content = model.fingerprint(one).blake3
+    unlike = next((name for name in others if model.fingerprint(name).blake3 != content), None)
+    if unlike is None:
+        raise NotApplicable(f"every matrix of the shape of {one} holds the same numbers")
+    return model.with_names_exchanged(one, unlike)
 
 
 def _layer_missing(model: Model, _: Random) -> Model:

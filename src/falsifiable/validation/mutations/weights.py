@@ -93,13 +93,19 @@ def _zero_row(values: Values, _: Random) -> None:
 
 def _repeat_row(values: Values, _: Random) -> None:
     row = _strongest_row(values)
-    values[row] = values[(row + 1) % len(values)]
+    values[row] = values[_another_row(values, row, 1)]
 
 
 def _exchange_rows(values: Values, _: Random) -> None:
     row = _strongest_row(values)
-    other = (row + len(values) // 2) % len(values)
+    other = _another_row(values, row, len(values) // 2)
     values[[row, other]] = values[[other, row]]
+
+
+def _another_row(values: Values, row: int, away: int) -> int:
+    """The first row from ``away`` rows further on that is not the same as ``row``; where all are, the one there."""
+    places = [(row + away + step) % len(values) for step in range(len(values))]
+    return next((place for place in places if (values[place] != values[row]).any()), places[0])
 
 
 def _strongest_row(values: Values) -> int:
