@@ -1,8 +1,8 @@
 """Every sabotage of a copy of a real run makes exactly the expected falsifiers fall.
 
 A table is a YAML file of this folder, which names the run and the folder of contracts that speak of it (`contracts`,
-ship-two where it names none; of them `only` those listed), or the table that it is `like` in all this; the module of the
-same name says how each row is done.
+ship-two where it names none; of them `only` those listed), or the table that it is `like` in all this; the module of
+the same name says how each row is done.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ def copied(table: str, folder: Path) -> Path:
 
 
 def unasked(table: str) -> set[str]:
-    """What stays inconclusive on the intact run too: commands are not run, there was no GPU, or no record of it."""
-    reasons = ("without_commands", "without_second_chunk", "not_on_a_cpu", "not_recorded", *(() if has_gpu() else ("without_gpu",)))
+    """What stays inconclusive on the intact run too: commands are not run, there was no GPU, or no second chunk."""
+    without_gpu = () if has_gpu() else ("without_gpu",)
+    reasons = ("without_commands", "without_second_chunk", "not_on_a_cpu", *without_gpu)
     return {one for reason in reasons for one in TABLES[table].get(reason, ())}
 
 
@@ -58,7 +59,7 @@ def sabotages_of(table: str) -> dict[str, Callable[[Path], None]]:
 
 
 def contracts_of(table: str) -> list[str]:
-    """The contract files that the run of a table is judged by: those named in ``only``, or all about runs of its kind."""
+    """The contract files that judge the run of a table: those in ``only``, or all about runs of its kind."""
     folder = ROOT / "contracts" / TABLES[table].get("contracts", "ship-two")
     wanted = TABLES[table].get("only") or {path.stem for path in folder.glob("*.yaml")} - OF_OTHER_MODELS
     return [str(folder / f"{stem}.yaml") for stem in sorted(wanted)]
@@ -83,7 +84,8 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     outcomes: dict[str, str] = {}
     for contract in contracts:
         for judgement in contract["judgements"]:
-            if any(run.name in Path(artifact["path"]).parts for artifact in judgement["artifacts"]) or contract["run_id"]:
+            on_the_copy = any(run.name in Path(artifact["path"]).parts for artifact in judgement["artifacts"])
+            if on_the_copy or contract["run_id"]:
                 outcomes[judgement["falsifier"]] = judgement["verdict"]["outcome"]
     return outcomes, done.returncode
 
