@@ -50,11 +50,13 @@ class Repository:
     """The git repository around a workspace, as it stood when each question was first asked.
 
     Every answer is remembered, so make a new one after a commit. A workspace outside any repository has a ``problem``,
-    no ``head``, no ``trees``, and is ``dirty``: whatever judges there stands in no commit.
+    no ``head``, no ``trees``, and is ``dirty``: whatever judges there stands in no commit. ``revision`` is the commit
+    whose history is asked about; the checked-out one unless another is named.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, revision: str = "HEAD") -> None:
         self.root = root
+        self.revision = revision
         self._memberships: dict[tuple[str, tuple[tuple[str, str], ...]], Membership] = {}
 
     @cached_property
@@ -68,8 +70,8 @@ class Repository:
 
     @cached_property
     def head(self) -> str | None:
-        """The checked-out commit; None outside a repository and before the first commit."""
-        return None if self.problem else self._resolved("HEAD")
+        """The commit of ``revision``; None outside a repository, before the first commit and where git knows none."""
+        return None if self.problem else self._resolved(self.revision)
 
     @cached_property
     def branch(self) -> str | None:
@@ -119,6 +121,21 @@ class Repository:
         done = self._run("cat-file", "blob", f"{commit}:{self._prefix}{path}")
         return done.stdout if done.returncode == 0 else None
 
+    def export(self, folder: Path) -> None:
+        """Write the workspace as it is at ``head`` below the empty ``folder``; nothing of the repository changes.
+
+        Every committed file is there, whatever attributes it has: what ``git archive`` would leave out is not.
+        Raises :class:`GitError`.
+        """
+        git_directory = self._git("rev-parse", "--absolute-git-dir").decode().rstrip("\n")
+        index = folder.absolute() / ".git-index"
+        place = {"GIT_DIR": git_directory, "GIT_WORK_TREE": str(folder.absolute()), "GIT_INDEX_FILE": str(index)}
+        tree = f"{self.head}:{self._prefix}"
+        exporter = Repository(folder)
+        exporter._git("read-tree", tree, environment=place)
+        exporter._git("checkout-index", "--all", "--quiet", environment=place)
+        index.unlink()
+
     def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
 
@@ -149,7 +166,7 @@ class Repository:
         return Membership("no", f"commit {commit[:12]} is not in this history, nor is one with the same judging code")
 
     def _is_ancestor(self, commit: str) -> bool:
-        return self._run("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0
+        return self._run("merge-base", "--is-ancestor", commit, self.head or "HEAD").returncode == 0
 
     @cached_property
     def _judging_history(self) -> list[Mapping[str, str]]:
@@ -158,7 +175,7 @@ class Repository:
         Parents of a merge are all followed: a merge that takes one parent's trees is dropped, that parent is not.
         """
         paths = [f":(top){self._prefix}{name}" for name in JUDGING_TREES]
-        commits = self._git("rev-list", "--full-history", "HEAD", "--", *paths).decode().split()
+        commits = self._git("rev-list", "--full-history", self.head or "HEAD", "--", *paths).decode().split()
         return [trees for _, trees in self._trees_of(commits)]
 
     def _trees_of(self, commits: list[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
@@ -179,18 +196,21 @@ class Repository:
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return done.stdout.decode().strip() or None
 
-    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
-        done = self._run(*arguments, given=given)
+    def _git(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+        done = self._run(*arguments, given=given, environment=environment)
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"git ended with {done.returncode}"]
             raise GitError(said[0].removeprefix("fatal: "))
         return done.stdout
 
-    def _run(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def _run(
+        self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        surroundings = {**_environment(), **(environment or {})}
         try:
             return subprocess.run(
                 ["git", "-C", str(self.root), *arguments],
-                input=given, capture_output=True, env=_environment(), timeout=GIT_SECONDS, check=False,
+                input=given, capture_output=True, env=surroundings, timeout=GIT_SECONDS, check=False,
             )  # fmt: skip
         except FileNotFoundError:
             raise GitError("git is not installed, so the commits that evidence names cannot be looked up") from None

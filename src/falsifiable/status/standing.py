@@ -6,7 +6,7 @@ that was not written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from falsifiable.contracts.model import Contract, FalsifierDeclaration, Level
@@ -15,7 +15,7 @@ from falsifiable.status import discharge
 from falsifiable.status.flaky import contradicted
 from falsifiable.status.ladder import Status, ceiling_of, contract_status
 from falsifiable.status.staleness import JudgingCode
-from falsifiable.status.testimony import Bench, Testimony, built_in_claims, testimonies
+from falsifiable.status.testimony import Bench, Testimony, built_in_claims, nobody_doubts, testimonies
 from falsifiable.validation.results import ContractResult, Judgement
 
 
@@ -86,17 +86,22 @@ class ContractStanding:
 
 
 def standings(
-    contracts: Sequence[Contract], statements: Iterable[Statement], code: JudgingCode, history: History
+    contracts: Sequence[Contract],
+    statements: Iterable[Statement],
+    code: JudgingCode,
+    history: History,
+    doubt: Callable[[Statement], str] = nobody_doubts,
 ) -> tuple[ContractStanding, ...]:
     """The standing of every contract, in the order given.
 
     ``statements`` are all there are: for each claim those count that :func:`speaking` names, the others only tell
     whether a check has contradicted itself. Where two disagree the lowest wins, but one that had nothing to judge
     disagrees with none.
+    ``doubt`` says why nobody vouches for a statement ("" where somebody does): what is doubted earns PARTIAL at most.
     Neither the order of statements nor that of ``contracts`` bears on any standing.
     """
     known = list(statements)
-    bench = Bench(code, history, contradicted(known))
+    bench = Bench(code, history, contradicted(known), doubt)
     alone = {one.contract: _alone(one, [s for s in known if s.contract == one.contract], bench) for one in contracts}
     return tuple(_capped_by_required(contract, contracts, alone) for contract in contracts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from falsifiable.contracts.model import Contract, FalsifierDeclaration, Level
@@ -16,13 +16,22 @@ from falsifiable.status.succession import speaking, was_absent
 from falsifiable.validation.results import Judgement
 
 
+def nobody_doubts(statement: Statement) -> str:  # noqa: ARG001
+    """Every statement is taken at its word."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What evidence is weighed against: today's code, the history, and where checks contradicted themselves."""
+    """What evidence is weighed against: today's code, the history, and where checks contradicted themselves.
+
+    ``doubt`` says why nobody vouches for a statement, "" where somebody does: what is doubted earns PARTIAL at most.
+    """
 
     code: JudgingCode
     history: History
     contradicted: frozenset[Occasion] = frozenset()
+    doubt: Callable[[Statement], str] = nobody_doubts
 
     def membership(self, statement: Statement) -> Membership:
         """Whether the statement's commit is part of the history; what stands in no commit cannot be outside it."""
@@ -80,7 +89,8 @@ def _fell(statement: Statement, falsifier: str) -> bool:
 def _testimony(
     contract: Contract, declaration: FalsifierDeclaration, statement: Statement, judgement: Judgement, bench: Bench
 ) -> Testimony:
-    committed = statement.context.commit is not None and not statement.context.dirty
+    doubt = bench.doubt(statement)
+    committed = statement.context.commit is not None and not statement.context.dirty and not doubt
     of_code = ceiling_of(contract, declaration, bench.code.ceiling(declaration.check))
     ceiling = min(of_code, Level[judgement.check_ceiling.upper()])
     flaky = occasion_of(statement, judgement) in bench.contradicted
@@ -99,8 +109,14 @@ def _testimony(
         status=status,
         as_recorded=max(status, earning(discharge.all_met(statement.observations))),
         flaky=flaky,
-        needs=to_climb(judgement, status, ceiling, context=statement.context, roles=roles, unmet=unmet, flaky=flaky),
+        needs=_needs(judgement, status, ceiling, doubt)
+        or to_climb(judgement, status, ceiling, context=statement.context, roles=roles, unmet=unmet, flaky=flaky),
     )
+
+
+def _needs(judgement: Judgement, status: Status, ceiling: Level, doubt: str) -> tuple[str, ...]:
+    """The doubt, where it alone holds the claim down."""
+    return (doubt,) if doubt and status == Status.PARTIAL < ceiling and judgement.verdict.outcome == "held" else ()
 
 
 def _stale_reasons(
