@@ -1,0 +1,80 @@
+"""The checks as the code of another commit has them: what a gate compares two commits by."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from falsifiable.contracts.signature import CheckSignature
+from falsifiable.validation.catalogue import LOAD_SECONDS, Catalogue
+
+
+class CodeError(Exception):
+    """The checks of a folder cannot be listed; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What judges at one commit: its checks, and the number under which its readers give bytes their meaning."""
+
+    catalogue: Catalogue
+    semantics: int
+
+
+_LIST_CHECKS = """
+import json, sys
+from falsifiable.falsifier import SEMANTICS
+from falsifiable.validation.catalogue import load_catalogue
+known = load_catalogue()
+json.dump({
+    "signatures": {name: one.to_json() for name, one in known.signatures.items()},
+    "source_digests": dict(known.source_digests),
+    "failed_plugins": dict(known.failed_plugins),
+    "semantics": SEMANTICS,
+}, sys.stdout)
+"""
+# Only names that every version has had stand in it: it runs in the code of an older commit.
+
+
+def code_at(folder: Path, workspace: Path) -> Code:
+    """The checks as the commit exported to ``folder`` has them, for the workspace that it is a commit of.
+
+    Whatever is imported from inside ``workspace`` here (the package itself, where it is developed, and plugins that
+    live beside the contracts) is imported from ``folder`` there; everything else is what is installed. Its modules
+    are run: a gate trusts the code of both commits as much as the tests that CI runs. Raises :class:`CodeError`.
+    """
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(_import_path(folder, workspace)),
+            "FALSIFIABLE_CACHE": cache,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-c", _LIST_CHECKS],
+                cwd=folder, env=environment, capture_output=True, text=True, timeout=2 * LOAD_SECONDS, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise CodeError(f"listing its checks took longer than {2 * LOAD_SECONDS} seconds") from None
+    if done.returncode != 0:
+        raise CodeError((done.stderr.strip().splitlines() or ["it ended without a message"])[-1])
+    read = json.loads(done.stdout)
+    try:
+        signatures = {name: CheckSignature.from_json(one) for name, one in read["signatures"].items()}
+    except (KeyError, TypeError) as error:
+        raise CodeError(f"its signatures have another shape than today's ({error})") from error
+    return Code(Catalogue(signatures, read["source_digests"], read["failed_plugins"]), read["semantics"])
+
+
+def _import_path(folder: Path, workspace: Path) -> list[str]:
+    """What is imported from the workspace is looked for in ``folder`` first; what is not there, where it always is."""
+    workspace = workspace.resolve()
+    here = [Path(one or ".").resolve() for one in sys.path]
+    moved = [folder / one.relative_to(workspace) for one in here if one.is_relative_to(workspace)]
+    return [str(one) for one in (*moved, *here) if one.exists()]
