@@ -90,14 +90,14 @@ def standings(
     statements: Iterable[Statement],
     code: JudgingCode,
     history: History,
-    doubt: Callable[[Statement], str] = nobody_doubts,
+    doubt: Callable[[Statement, Judgement], str] = nobody_doubts,
 ) -> tuple[ContractStanding, ...]:
     """The standing of every contract, in the order given.
 
     ``statements`` are all there are: for each claim those count that :func:`speaking` names, the others only tell
     whether a check has contradicted itself. Where two disagree the lowest wins, but one that had nothing to judge
     disagrees with none.
-    ``doubt`` says why nobody vouches for a statement ("" where somebody does): what is doubted earns PARTIAL at most.
+    ``doubt`` says why nobody vouches for a judgement ("" where somebody does): what is doubted earns PARTIAL at most.
     Neither the order of statements nor that of ``contracts`` bears on any standing.
     """
     known = list(statements)

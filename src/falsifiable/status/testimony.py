@@ -16,8 +16,8 @@ from falsifiable.status.succession import speaking, was_absent
 from falsifiable.validation.results import Judgement
 
 
-def nobody_doubts(statement: Statement) -> str:  # noqa: ARG001
-    """Every statement is taken at its word."""
+def nobody_doubts(statement: Statement, judgement: Judgement) -> str:  # noqa: ARG001
+    """Every judgement is taken at its word."""
     return ""
 
 
@@ -25,13 +25,13 @@ def nobody_doubts(statement: Statement) -> str:  # noqa: ARG001
 class Bench:
     """What evidence is weighed against: today's code, the history, and where checks contradicted themselves.
 
-    ``doubt`` says why nobody vouches for a statement, "" where somebody does: what is doubted earns PARTIAL at most.
+    ``doubt`` says why nobody vouches for a judgement, "" where somebody does: what is doubted earns PARTIAL at most.
     """
 
     code: JudgingCode
     history: History
     contradicted: frozenset[Occasion] = frozenset()
-    doubt: Callable[[Statement], str] = nobody_doubts
+    doubt: Callable[[Statement, Judgement], str] = nobody_doubts
 
     def membership(self, statement: Statement) -> Membership:
         """Whether the statement's commit is part of the history; what stands in no commit cannot be outside it."""
@@ -89,7 +89,7 @@ def _fell(statement: Statement, falsifier: str) -> bool:
 def _testimony(
     contract: Contract, declaration: FalsifierDeclaration, statement: Statement, judgement: Judgement, bench: Bench
 ) -> Testimony:
-    doubt = bench.doubt(statement)
+    doubt = bench.doubt(statement, judgement)
     committed = statement.context.commit is not None and not statement.context.dirty and not doubt
     of_code = ceiling_of(contract, declaration, bench.code.ceiling(declaration.check))
     ceiling = min(of_code, Level[judgement.check_ceiling.upper()])
