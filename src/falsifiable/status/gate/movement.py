@@ -9,7 +9,9 @@ from falsifiable.status.ladder import Status
 from falsifiable.status.standing import ContractStanding, FalsifierStanding
 from falsifiable.status.vouching import Vouching
 
-_SIGN = "contract evidence sign with an allowed key, or let the gate's job judge the same bytes again (--run, --artifact)"
+_SIGN = (
+    "contract evidence sign with an allowed key, or let the gate's job judge the same bytes again (--run, --artifact)"
+)
 
 
 def unvouched_rises(
