@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from falsifiable.status.gate.rules import GATE_RULES
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Block:
@@ -18,6 +20,10 @@ class Block:
     subject: str
     message: str
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        if self.rule not in GATE_RULES:
+            raise KeyError(f"the gate has no rule {self.rule}")
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.subject}: {self.message}" + (f"; {self.hint}" if self.hint else "")
