@@ -9,6 +9,7 @@ from pathlib import Path
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Evidence, History, Statement, evidence_folder, heads, read_evidence
 from falsifiable.spec.render import RENDERERS, rendered, short
+from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, JudgingCode, standings
 
 
@@ -76,8 +77,13 @@ def spec_path(root: Path, spec: str) -> Path:
 
 def planned_regions(ledger: Ledger, spec: str, statements: Iterable[Statement] | None = None) -> dict[str, str]:
     """The content of every region of ``spec``, as the evidence (or those statements of it) and the code imply it."""
-    of_spec = ledger.standings_of(spec, statements)
-    return {name: rendered(name, of_spec) for name in RENDERERS}
+    view = view_of(ledger, spec, statements)
+    return {name: rendered(name, view) for name in RENDERERS}
+
+
+def view_of(ledger: Ledger, spec: str, statements: Iterable[Statement] | None = None) -> SpecView:
+    """What the regions of ``spec`` are rendered from."""
+    return SpecView.of(spec, ledger.standings_of(spec, statements))
 
 
 def rests_on(ledger: Ledger, spec: str) -> tuple[str, ...]:

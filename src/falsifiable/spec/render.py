@@ -1,4 +1,4 @@
-"""What stands in each region of a spec, as Markdown: a function of standings alone, so of evidence and code alone.
+"""What stands in each region of a spec, as Markdown: a function of its view alone, so of evidence and code alone.
 
 Nothing here looks at the clock, at local artifacts or at the order of anything but the names of contracts and the
 order in which a contract lists its falsifiers.
@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from falsifiable.spec.markdown import escaped, table
+from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
 
 SHORT_DIGEST = 12
 NO_CONTRACT = "No contract names this spec yet."
 
 
-def rendered(name: str, contracts: Sequence[ContractStanding]) -> str:
-    """The content of region ``name`` for the contracts of one spec. Raises KeyError for a name without a renderer."""
-    ordered = sorted(contracts, key=lambda one: one.contract)
-    return RENDERERS[name](ordered) if ordered else NO_CONTRACT
+def rendered(name: str, view: SpecView) -> str:
+    """The content of region ``name`` of one spec. Raises KeyError for a name without a renderer."""
+    return RENDERERS[name](view)
+
+
+def _of_contracts(render: Callable[[Sequence[ContractStanding]], str]) -> Callable[[SpecView], str]:
+    """A renderer of contracts alone as one of the whole view."""
+    return lambda view: render(view.contracts) if view.contracts else NO_CONTRACT
 
 
 def short(digest: str) -> str:
@@ -106,9 +111,9 @@ def _falsifiers_missing(one: ContractStanding) -> list[str]:
     return lines
 
 
-RENDERERS: Mapping[str, Callable[[Sequence[ContractStanding]], str]] = {
-    "version": _version,
-    "scoreboard": _scoreboard,
-    "missing": _missing,
+RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
+    "version": _of_contracts(_version),
+    "scoreboard": _of_contracts(_scoreboard),
+    "missing": _of_contracts(_missing),
 }
 """The regions a spec may have, by name."""
