@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_plan, read_yaml
+from falsifiable.contracts import (
+    RULES,
+    Diagnostic,
+    KnownNames,
+    Rule,
+    check_amendment,
+    read_amendment,
+    read_bindings,
+    read_plan,
+    read_yaml,
+)
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
@@ -34,6 +44,27 @@ def complete_plan(example: str) -> str:
     return "".join(f"{key}: {value}\n" for key, value in PLAN.items() if key not in given) + example
 
 
+AMENDMENT = {
+    "amendment": "Exports are read before they are published",
+    "created": "2026-11-21T17:50:00Z",
+    "bump": "minor",
+    "finding": "The export holds no tokenizer.",
+    "five_whys": "[It has no tokens., None were written., None were asked for., Nobody read it., No test did.]",
+    "net_effect": "Two checks more run before a release.",
+}
+AROUND = KnownNames(
+    "ship", {"example": "ship", "elsewhere": "thunder"}, {"5f3a09c27b1e" + "0" * 52, "123456789012" + "0" * 52}, 49
+)
+
+
+def of_amendment(example: str) -> Sequence[Diagnostic]:
+    """The faults of a whole amendment with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    front = "".join(f"{key}: {value}\n" for key, value in AMENDMENT.items() if key not in given) + example
+    file = read_amendment(f"---\n{front}\n---\n".encode())
+    return (*file.diagnostics, *check_amendment(file, AROUND))
+
+
 @pytest.fixture(scope="session")
 def broken_by(
     complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
@@ -48,6 +79,8 @@ def broken_by(
             found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
         elif rule.id.startswith("PLAN-"):
             found = read_plan(complete_plan(example).encode())[1]
+        elif rule.id.startswith("AMENDMENT-"):
+            found = of_amendment(example)
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -74,7 +107,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

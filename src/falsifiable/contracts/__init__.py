@@ -11,6 +11,8 @@ Nothing here runs a check or opens an artifact.
 
 from __future__ import annotations
 
+from falsifiable.contracts.amendment_check import KnownNames, check_amendment
+from falsifiable.contracts.amendments import Amendment, AmendmentFile, read_amendment
 from falsifiable.contracts.bindings import ARTIFACTS_FILE, Binding, path_fault, read_bindings
 from falsifiable.contracts.check import check_contracts
 from falsifiable.contracts.diagnostics import Diagnostic, Position, Severity, printable, suggestion
@@ -43,6 +45,8 @@ __all__ = [
     "DEFAULT_LIMITS",
     "KINDS",
     "RULES",
+    "Amendment",
+    "AmendmentFile",
     "ArtifactDeclaration",
     "Binding",
     "Ceiling",
@@ -55,6 +59,7 @@ __all__ = [
     "Diagnostic",
     "FalsifierDeclaration",
     "Kind",
+    "KnownNames",
     "Level",
     "Parameter",
     "Plan",
@@ -65,6 +70,7 @@ __all__ = [
     "Workspace",
     "YamlFile",
     "artifacts_schema",
+    "check_amendment",
     "check_contracts",
     "claim_digest",
     "claims_digest",
@@ -74,6 +80,7 @@ __all__ = [
     "path_fault",
     "plain",
     "printable",
+    "read_amendment",
     "read_bindings",
     "read_contract",
     "read_plan",

@@ -19,7 +19,7 @@ from falsifiable.evidence import (
     write_statement,
 )
 from falsifiable.spec.ledger import open_ledger, spec_of
-from falsifiable.spec.update import SpecUpdate, update_spec
+from falsifiable.spec.update import SpecUpdate, update_regions
 from falsifiable.status import NOT_THERE, JudgingCode, speaking
 from falsifiable.validation.results import ContractResult, Judgement
 
@@ -80,7 +80,8 @@ def record(
         return Recording(tuple(recorded))
     after = open_ledger(root, contracts, code, repository)
     specs = sorted({spec_of(one) for one in contracts})
-    return Recording(tuple(recorded), tuple(update_spec(after, spec, discard_edits=discard_edits) for spec in specs))
+    updates = (one for spec in specs for one in update_regions(after, spec, discard_edits=discard_edits))
+    return Recording(tuple(recorded), tuple(updates))
 
 
 def _write(folder: Path, statement: Statement, earlier: Sequence[Statement], repository: Repository) -> Recorded:

@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from falsifiable.spec.amendment_regions import (
+    amendments_region,
+    cadence_region,
+    changelog_region,
+    header,
+    lessons_region,
+)
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
@@ -31,9 +38,11 @@ def short(digest: str) -> str:
     return digest[:SHORT_DIGEST]
 
 
-def _version(contracts: Sequence[ContractStanding]) -> str:
+def _version(view: SpecView) -> str:
+    """The version of the spec where it has one, and of each contract."""
     head = ("Contract", "Version", "Status", "Judged at commit", "Evidence")
-    return table(head, (_version_row(one) for one in contracts))
+    contracts = table(head, (_version_row(one) for one in view.contracts)) if view.contracts else NO_CONTRACT
+    return "\n\n".join(part for part in (header(view.amendments), contracts) if part)
 
 
 def _version_row(one: ContractStanding) -> tuple[str, ...]:
@@ -112,8 +121,15 @@ def _falsifiers_missing(one: ContractStanding) -> list[str]:
 
 
 RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
-    "version": _of_contracts(_version),
+    "version": _version,
     "scoreboard": _of_contracts(_scoreboard),
     "missing": _of_contracts(_missing),
+    "amendments": amendments_region,
+    "cadence": cadence_region,
+    "lessons": lessons_region,
+    "changelog": changelog_region,
 }
 """The regions a spec may have, by name."""
+
+OF_AMENDMENTS = frozenset({"amendments", "cadence", "lessons", "changelog"})
+"""The regions that rest on released amendments and on no statement: their markers name none."""

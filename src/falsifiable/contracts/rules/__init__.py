@@ -1,4 +1,4 @@
-"""Every rule that a contract, ``artifacts.yaml`` or a plan can break, by id.
+"""Every rule that a contract, ``artifacts.yaml``, a plan or an amendment can break, by id.
 
 Ids are stable: they stand in reports, in CI annotations and in people's notes, and are never given a new meaning.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from falsifiable.contracts.rules.amendment_rules import AMENDMENT_RULES
 from falsifiable.contracts.rules.artifacts_rules import ARTIFACTS_RULES
 from falsifiable.contracts.rules.contract_rules import CONTRACT_RULES
 from falsifiable.contracts.rules.plan_rules import PLAN_RULES
@@ -18,5 +19,15 @@ from falsifiable.contracts.rules.yaml_rules import YAML_RULES
 __all__ = ["RULES", "Rule"]
 
 RULES: Mapping[str, Rule] = MappingProxyType(
-    {rule.id: rule for rule in (*YAML_RULES, *SHAPE_RULES, *CONTRACT_RULES, *ARTIFACTS_RULES, *PLAN_RULES)}
+    {
+        rule.id: rule
+        for rule in (
+            *YAML_RULES,
+            *SHAPE_RULES,
+            *CONTRACT_RULES,
+            *ARTIFACTS_RULES,
+            *PLAN_RULES,
+            *AMENDMENT_RULES,
+        )
+    }
 )
