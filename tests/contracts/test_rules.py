@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_plan, read_yaml
+from falsifiable.contracts import (
+    RULES,
+    Diagnostic,
+    Rule,
+    check_ships,
+    read_bindings,
+    read_contract,
+    read_plan,
+    read_ship,
+    read_yaml,
+)
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
@@ -34,6 +44,31 @@ def complete_plan(example: str) -> str:
     return "".join(f"{key}: {value}\n" for key, value in PLAN.items() if key not in given) + example
 
 
+SHIP = {
+    "ship": "example",
+    "deliverables": "{model: {title: The model, criteria: "
+    "[{id: AC-001, text: It loads, points: 5, falsifiers: [FALSIFY-001]}]}}",
+}
+EXAMPLE = b"""\
+contract: example
+version: 1.0.0
+title: The export can be loaded
+artifacts: {run: {kind: run}}
+falsifiers: [{id: FALSIFY-001, claim: It loads, check: field, on: {run: run}}]
+discharge: {run: {seed: {one_of: [0, 1, 2]}}}
+"""
+
+
+def ship_faults(example: str) -> list[Diagnostic]:
+    """What is wrong with a whole ship file in which the keys of ``example`` take the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    text = "".join(f"{key}: {value}\n" for key, value in SHIP.items() if key not in given) + example
+    contract = read_contract(EXAMPLE).contract
+    assert contract is not None
+    (file,) = check_ships([read_ship(text.encode(), "example")], [contract])
+    return list(file.diagnostics)
+
+
 @pytest.fixture(scope="session")
 def broken_by(
     complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
@@ -48,6 +83,8 @@ def broken_by(
             found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
         elif rule.id.startswith("PLAN-"):
             found = read_plan(complete_plan(example).encode())[1]
+        elif rule.id.startswith("SHIP-"):
+            found = ship_faults(example)
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -74,7 +111,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|SHIP)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:
