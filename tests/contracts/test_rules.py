@@ -14,9 +14,12 @@ from falsifiable.contracts import (
     KnownNames,
     Rule,
     check_amendment,
+    check_ships,
     read_amendment,
     read_bindings,
+    read_contract,
     read_plan,
+    read_ship,
     read_yaml,
 )
 
@@ -65,6 +68,31 @@ def of_amendment(example: str) -> Sequence[Diagnostic]:
     return (*file.diagnostics, *check_amendment(file, AROUND))
 
 
+SHIP = {
+    "ship": "example",
+    "deliverables": "{model: {title: The model, criteria: "
+    "[{id: AC-001, text: It loads, points: 5, falsifiers: [FALSIFY-001]}]}}",
+}
+EXAMPLE = b"""\
+contract: example
+version: 1.0.0
+title: The export can be loaded
+artifacts: {run: {kind: run}}
+falsifiers: [{id: FALSIFY-001, claim: It loads, check: field, on: {run: run}}]
+discharge: {run: {seed: {one_of: [0, 1, 2]}}}
+"""
+
+
+def ship_faults(example: str) -> list[Diagnostic]:
+    """What is wrong with a whole ship file in which the keys of ``example`` take the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    text = "".join(f"{key}: {value}\n" for key, value in SHIP.items() if key not in given) + example
+    contract = read_contract(EXAMPLE).contract
+    assert contract is not None
+    (file,) = check_ships([read_ship(text.encode(), "example")], [contract])
+    return list(file.diagnostics)
+
+
 @pytest.fixture(scope="session")
 def broken_by(
     complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
@@ -81,6 +109,8 @@ def broken_by(
             found = read_plan(complete_plan(example).encode())[1]
         elif rule.id.startswith("AMENDMENT-"):
             found = of_amendment(example)
+        elif rule.id.startswith("SHIP-"):
+            found = ship_faults(example)
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -107,7 +137,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|SHIP|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:
