@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_plan, read_yaml
+from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_plan, read_trust, read_yaml
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
@@ -34,6 +34,18 @@ def complete_plan(example: str) -> str:
     return "".join(f"{key}: {value}\n" for key, value in PLAN.items() if key not in given) + example
 
 
+TRUST = {
+    "signers": '\n  ci: {key: "f7tICzy94nYPbae1yfvTUemCSff8f61KlrBkUtSHxHo="}',
+    "specs": '\n  "*": {evidence: [ci]}',
+}
+
+
+def complete_trust(example: str) -> str:
+    """A whole trust policy with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    return "".join(f"{key}: {value}\n" for key, value in TRUST.items() if key not in given) + example
+
+
 @pytest.fixture(scope="session")
 def broken_by(
     complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
@@ -48,6 +60,8 @@ def broken_by(
             found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
         elif rule.id.startswith("PLAN-"):
             found = read_plan(complete_plan(example).encode())[1]
+        elif rule.id.startswith("TRUST-"):
+            found = read_trust(complete_trust(example).encode())[1]
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -74,7 +88,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|TRUST)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

@@ -35,14 +35,28 @@ from falsifiable.contracts.reader import ContractFile, read_contract
 from falsifiable.contracts.rules import RULES, Rule
 from falsifiable.contracts.schema import artifacts_schema, contract_schema
 from falsifiable.contracts.signature import CheckSignature, Parameter
+from falsifiable.contracts.trust import (
+    EVERY_OTHER_SPEC,
+    NOBODY,
+    TRUST_FILE,
+    PolicyEntry,
+    Purpose,
+    Signer,
+    TrustPolicy,
+    read_trust,
+    workspace_trust,
+)
 from falsifiable.contracts.workspace import Workspace, find_root, load_workspace, shipped_contracts, shipped_schema
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
 
 __all__ = [
     "ARTIFACTS_FILE",
     "DEFAULT_LIMITS",
+    "EVERY_OTHER_SPEC",
     "KINDS",
+    "NOBODY",
     "RULES",
+    "TRUST_FILE",
     "ArtifactDeclaration",
     "Binding",
     "Ceiling",
@@ -58,10 +72,14 @@ __all__ = [
     "Level",
     "Parameter",
     "Plan",
+    "PolicyEntry",
     "Position",
+    "Purpose",
     "Rule",
     "Scalar",
     "Severity",
+    "Signer",
+    "TrustPolicy",
     "Workspace",
     "YamlFile",
     "artifacts_schema",
@@ -77,9 +95,11 @@ __all__ = [
     "read_bindings",
     "read_contract",
     "read_plan",
+    "read_trust",
     "read_yaml",
     "shipped_contracts",
     "shipped_schema",
     "suggestion",
     "typed_parameters",
+    "workspace_trust",
 ]

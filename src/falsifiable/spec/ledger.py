@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falsifiable.contracts.model import Contract
-from falsifiable.evidence import Evidence, History, Statement, evidence_folder, heads, read_evidence
+from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence
 from falsifiable.spec.render import RENDERERS, rendered, short
 from falsifiable.status import ContractStanding, JudgingCode, standings
 
@@ -58,9 +58,7 @@ class Ledger:
 
 def open_ledger(root: Path, contracts: Sequence[Contract], code: JudgingCode, history: History) -> Ledger:
     """Read all evidence of the workspace ``root``."""
-    recorded = (folder.parent.name for folder in root.glob("spec/*/evidence") if folder.is_dir())
-    specs = {spec_of(one) for one in contracts} | set(recorded)
-    evidence = {spec: read_evidence(evidence_folder(root, spec)) for spec in sorted(specs)}
+    evidence = read_all_evidence(root, (spec_of(one) for one in contracts))
     return Ledger(root, tuple(contracts), evidence, code, history)
 
 
