@@ -20,6 +20,7 @@ from falsifiable.contracts import (
     read_contract,
     read_plan,
     read_ship,
+    read_trust,
     read_yaml,
 )
 
@@ -93,6 +94,18 @@ def ship_faults(example: str) -> list[Diagnostic]:
     return list(file.diagnostics)
 
 
+TRUST = {
+    "signers": '\n  ci: {key: "f7tICzy94nYPbae1yfvTUemCSff8f61KlrBkUtSHxHo="}',
+    "specs": '\n  "*": {evidence: [ci]}',
+}
+
+
+def complete_trust(example: str) -> str:
+    """A whole trust policy with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    return "".join(f"{key}: {value}\n" for key, value in TRUST.items() if key not in given) + example
+
+
 @pytest.fixture(scope="session")
 def broken_by(
     complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
@@ -111,6 +124,8 @@ def broken_by(
             found = of_amendment(example)
         elif rule.id.startswith("SHIP-"):
             found = ship_faults(example)
+        elif rule.id.startswith("TRUST-"):
+            found = read_trust(complete_trust(example).encode())[1]
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -137,7 +152,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|SHIP|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|SHIP|TRUST|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

@@ -54,15 +54,29 @@ from falsifiable.contracts.ship import (
 )
 from falsifiable.contracts.ship_check import Ships, check_ships, load_ships
 from falsifiable.contracts.signature import CheckSignature, Parameter
+from falsifiable.contracts.trust import (
+    EVERY_OTHER_SPEC,
+    NOBODY,
+    TRUST_FILE,
+    PolicyEntry,
+    Purpose,
+    Signer,
+    TrustPolicy,
+    read_trust,
+    workspace_trust,
+)
 from falsifiable.contracts.workspace import Workspace, find_root, load_workspace, shipped_contracts, shipped_schema
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
 
 __all__ = [
     "ARTIFACTS_FILE",
     "DEFAULT_LIMITS",
+    "EVERY_OTHER_SPEC",
     "KINDS",
+    "NOBODY",
     "RULES",
     "SHIP_FILE",
+    "TRUST_FILE",
     "AcceptanceCriterion",
     "Amendment",
     "AmendmentFile",
@@ -87,7 +101,9 @@ __all__ = [
     "Level",
     "Parameter",
     "Plan",
+    "PolicyEntry",
     "Position",
+    "Purpose",
     "Quorum",
     "Rule",
     "Scalar",
@@ -95,8 +111,10 @@ __all__ = [
     "Ship",
     "ShipFile",
     "Ships",
+    "Signer",
     "Step",
     "Tripwire",
+    "TrustPolicy",
     "Waiver",
     "Workspace",
     "YamlFile",
@@ -118,10 +136,12 @@ __all__ = [
     "read_contract",
     "read_plan",
     "read_ship",
+    "read_trust",
     "read_yaml",
     "ship_schema",
     "shipped_contracts",
     "shipped_schema",
     "suggestion",
     "typed_parameters",
+    "workspace_trust",
 ]

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from falsifiable.contracts.model import Contract
-from falsifiable.evidence import Evidence, History, Statement, evidence_folder, heads, read_evidence
+from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence
 from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, read_amendments
 from falsifiable.spec.render import RENDERERS, rendered, short
 from falsifiable.spec.view import SpecView
@@ -64,15 +64,10 @@ class Ledger:
         return frozenset(found)
 
 
-_KEPT = ("evidence", "amendments")
-"""The folders of a spec that hold what its regions rest on."""
-
-
 def open_ledger(root: Path, contracts: Sequence[Contract], code: JudgingCode, history: History) -> Ledger:
     """Read all evidence of the workspace ``root``."""
-    kept = (folder.parent.name for folder in root.glob("spec/*/*") if folder.name in _KEPT and folder.is_dir())
-    specs = {spec_of(one) for one in contracts} | set(kept)
-    evidence = {spec: read_evidence(evidence_folder(root, spec)) for spec in sorted(specs)}
+    amended = (one.parent.name for one in root.glob("spec/*/amendments") if one.is_dir())
+    evidence = read_all_evidence(root, (*(spec_of(one) for one in contracts), *amended))
     return Ledger(root, tuple(contracts), evidence, code, history)
 
 

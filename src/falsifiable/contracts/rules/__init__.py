@@ -1,4 +1,4 @@
-"""Every rule that a contract, ``artifacts.yaml``, a plan, a ship file or an amendment can break, by id.
+"""Every rule that a contract, ``artifacts.yaml``, a plan, a ship file, ``trust.yaml`` or an amendment can break, by id.
 
 Ids are stable: they stand in reports, in CI annotations and in people's notes, and are never given a new meaning.
 """
@@ -15,6 +15,7 @@ from falsifiable.contracts.rules.plan_rules import PLAN_RULES
 from falsifiable.contracts.rules.rule import Rule
 from falsifiable.contracts.rules.shape_rules import SHAPE_RULES
 from falsifiable.contracts.rules.ship_rules import SHIP_RULES
+from falsifiable.contracts.rules.trust_rules import TRUST_RULES
 from falsifiable.contracts.rules.yaml_rules import YAML_RULES
 
 __all__ = ["RULES", "Rule"]
@@ -29,6 +30,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             *ARTIFACTS_RULES,
             *PLAN_RULES,
             *SHIP_RULES,
+            *TRUST_RULES,
             *AMENDMENT_RULES,
         )
     }
