@@ -43,6 +43,13 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
     _sync_folder(path.parent)
 
 
+def remove_durably(path: Path) -> None:
+    """Remove ``path``, if it is there, so that it is not there after a power cut either. Raises OSError."""
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        _sync_folder(path.parent)
+
+
 def unfinished_files(folder: Path) -> tuple[Path, ...]:
     """The temporary files in ``folder``, by name: of writers that were killed, or that write just now."""
     found = (one for one in folder.iterdir() if _TEMPORARY.fullmatch(one.name)) if folder.is_dir() else ()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, check_amendment, read_contract
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER
+from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, check_amendment
 from falsifiable.evidence import GitError, Repository
-from falsifiable.spec.amendments import RELEASED, amendments_folder
 from falsifiable.spec.findings import Finding, Severity
 from falsifiable.spec.ledger import Ledger, spec_of
+from falsifiable.spec.release_files import last_release
 
 
 def check_amendments(ledger: Ledger, spec: str, repository: Repository) -> tuple[Finding, ...]:
@@ -27,23 +24,19 @@ def known_names(ledger: Ledger, spec: str, repository: Repository) -> KnownNames
     log = ledger.amendments[spec]
     contracts = {one.contract: spec_of(one) for one in ledger.contracts}
     named = {name for one in log.pending if one.amendment for name in one.amendment.contracts}
-    if not named <= contracts.keys():
-        contracts = {**dict(_at_last_release(spec, repository)), **contracts}
+    if any(contracts.get(name) != spec for name in named):
+        contracts |= _at_last_release(spec, repository)
     statements = {one.sha256 for one in ledger.evidence[spec].statements}
     return KnownNames(spec, contracts, statements, log.last_section)
 
 
-def _at_last_release(spec: str, repository: Repository) -> Iterator[tuple[str, str]]:
-    """The contracts there were when ``spec`` was last released, each with its spec; none where git cannot say."""
+def _at_last_release(spec: str, repository: Repository) -> dict[str, str]:
+    """The contracts that ``spec`` had when it was last released, each with the spec; none where git cannot say."""
     try:
-        commit = None if repository.problem else repository.last_change(f"{amendments_folder(spec)}/{RELEASED}")
-        files = repository.files_at(commit, CONTRACTS_FOLDER, ".yaml") if commit else {}
+        last = None if repository.problem else last_release(repository, spec)
     except GitError:
-        return
-    for path, data in files.items():
-        contract = read_contract(data, shown=path).contract
-        if contract is not None:
-            yield contract.contract, spec_of(contract)
+        return {}
+    return {one.contract: spec for one in last.contracts if spec_of(one) == spec} if last else {}
 
 
 def _fault(one: Diagnostic) -> Finding:

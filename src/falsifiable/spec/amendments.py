@@ -15,7 +15,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from falsifiable.contracts import Amendment, AmendmentFile, Diagnostic, Position, read_amendment
+from falsifiable.contracts import (
+    SHIP_FILE,
+    Amendment,
+    AmendmentFile,
+    Baseline,
+    Diagnostic,
+    Position,
+    read_amendment,
+    read_ship,
+)
 from falsifiable.contracts.amendment_names import file_name_fault
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.model import SEMANTIC_VERSION
@@ -29,12 +38,8 @@ Source = Path | bytes
 """An amendment's file, or its bytes as some commit has them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """What stood before the first amendment that is kept here: the spec's version, and its last section."""
-
-    version: str = "0.0.0"
-    section: int = 0
+FROM_THE_START = Baseline("0.0.0", 0)
+"""The baseline of a spec all of whose amendments are kept here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class AmendmentLog:
     spec: str
     sections: tuple[Section, ...] = ()
     pending: tuple[AmendmentFile, ...] = ()
-    baseline: Baseline = Baseline()
+    baseline: Baseline = FROM_THE_START
     diagnostics: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
     @property
@@ -115,6 +120,10 @@ class AmendmentLog:
                     sections.append(section.number)
         every = enumerate(taught.items(), start=1)
         return tuple(Lesson(number, text, tuple(sections)) for number, (text, sections) in every)
+
+    def with_section(self, section: Section) -> AmendmentLog:
+        """The same log with one section more."""
+        return AmendmentLog(self.spec, (*self.sections, section), self.pending, self.baseline, self.diagnostics)
 
     def section(self, number: int) -> Section | None:
         """The section of this number."""
@@ -148,6 +157,17 @@ def amendments_folder(spec: str) -> str:
     return f"spec/{spec}/amendments"
 
 
+def ship_path(spec: str) -> str:
+    """Where the ship file of ``spec`` lies in a workspace."""
+    return f"spec/{spec}/{SHIP_FILE}"
+
+
+def baseline_of(ship: bytes | None, spec: str) -> Baseline:
+    """The baseline that the ship file of ``spec`` states; from the start without such a file, or with a faulty one."""
+    read = read_ship(ship, spec).ship if ship is not None else None
+    return (read.baseline if read else None) or FROM_THE_START
+
+
 def amendments_on_disk(root: Path, spec: str) -> dict[str, Source]:
     """Every file among the amendments of ``spec``, by its path in the workspace ``root``; hidden ones are left out."""
     folder = root / amendments_folder(spec)
@@ -156,7 +176,7 @@ def amendments_on_disk(root: Path, spec: str) -> dict[str, Source]:
     return {name: path for name, path in paths.items() if not any(part.startswith(".") for part in name.split("/"))}
 
 
-def read_amendments(spec: str, files: Mapping[str, Source], baseline: Baseline = Baseline()) -> AmendmentLog:
+def read_amendments(spec: str, files: Mapping[str, Source], baseline: Baseline = FROM_THE_START) -> AmendmentLog:
     """The amendments of ``spec`` in ``files``, by their paths in the workspace, and everything wrong with the files."""
     folder = PurePosixPath(amendments_folder(spec))
     sections: list[Section] = []

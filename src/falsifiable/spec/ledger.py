@@ -9,7 +9,7 @@ from pathlib import Path
 
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence
-from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, read_amendments
+from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, baseline_of, read_amendments, ship_path
 from falsifiable.spec.render import RENDERERS, rendered, short
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, JudgingCode, standings
@@ -73,7 +73,9 @@ def open_ledger(root: Path, contracts: Sequence[Contract], code: JudgingCode, hi
 
 def amendments_of(root: Path, spec: str) -> AmendmentLog:
     """The amendments of ``spec`` as they lie in the workspace ``root``."""
-    return read_amendments(spec, amendments_on_disk(root, spec))
+    ship = root / ship_path(spec)
+    baseline = baseline_of(ship.read_bytes() if ship.is_file() else None, spec)
+    return read_amendments(spec, amendments_on_disk(root, spec), baseline)
 
 
 def spec_of(contract: Contract) -> str:

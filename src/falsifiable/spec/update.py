@@ -47,6 +47,18 @@ def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> Sp
     return _update(ledger, spec, spec_path(ledger.root, spec), planned_regions(ledger, spec), discard_edits)
 
 
+def region_obstacles(ledger: Ledger, spec: str) -> tuple[Finding, ...]:
+    """What would keep :func:`update_regions` from writing: markers that do not work, and regions edited by hand."""
+    planned = planned_regions(ledger, spec)
+    found: list[Finding] = []
+    for path in (spec_path(ledger.root, spec), changelog_path(ledger.root, spec)):
+        shown = path.relative_to(ledger.root).as_posix()
+        regions, of_markers = _regions_of(path.read_bytes() if path.is_file() else b"", shown)
+        edited = (one for one in regions.found if one.edited and one.content != planned.get(one.name))
+        found += (*of_markers, *(_edited(shown, one, planned[one.name]) for one in edited if one.name in planned))
+    return tuple(found)
+
+
 def _update(ledger: Ledger, spec: str, path: Path, planned: Mapping[str, str], discard_edits: bool) -> SpecUpdate:
     if not path.is_file():
         return SpecUpdate(spec, path)
