@@ -8,7 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import RULES, Diagnostic, Rule, read_bindings, read_plan, read_yaml
+from falsifiable.contracts import (
+    RULES,
+    Diagnostic,
+    KnownNames,
+    Rule,
+    check_amendment,
+    check_ships,
+    read_amendment,
+    read_bindings,
+    read_contract,
+    read_plan,
+    read_ship,
+    read_trust,
+    read_yaml,
+)
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
@@ -34,6 +48,64 @@ def complete_plan(example: str) -> str:
     return "".join(f"{key}: {value}\n" for key, value in PLAN.items() if key not in given) + example
 
 
+AMENDMENT = {
+    "amendment": "Exports are read before they are published",
+    "created": "2026-11-21T17:50:00Z",
+    "bump": "minor",
+    "finding": "The export holds no tokenizer.",
+    "five_whys": "[It has no tokens., None were written., None were asked for., Nobody read it., No test did.]",
+    "net_effect": "Two checks more run before a release.",
+}
+AROUND = KnownNames(
+    "ship", {"example": "ship", "elsewhere": "thunder"}, {"5f3a09c27b1e" + "0" * 52, "123456789012" + "0" * 52}, 49
+)
+
+
+def of_amendment(example: str) -> Sequence[Diagnostic]:
+    """The faults of a whole amendment with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    front = "".join(f"{key}: {value}\n" for key, value in AMENDMENT.items() if key not in given) + example
+    file = read_amendment(f"---\n{front}\n---\n".encode())
+    return (*file.diagnostics, *check_amendment(file, AROUND))
+
+
+SHIP = {
+    "ship": "example",
+    "deliverables": "{model: {title: The model, criteria: "
+    "[{id: AC-001, text: It loads, points: 5, falsifiers: [FALSIFY-001]}]}}",
+}
+EXAMPLE = b"""\
+contract: example
+version: 1.0.0
+title: The export can be loaded
+artifacts: {run: {kind: run}}
+falsifiers: [{id: FALSIFY-001, claim: It loads, check: field, on: {run: run}}]
+discharge: {run: {seed: {one_of: [0, 1, 2]}}}
+"""
+
+
+def ship_faults(example: str) -> list[Diagnostic]:
+    """What is wrong with a whole ship file in which the keys of ``example`` take the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    text = "".join(f"{key}: {value}\n" for key, value in SHIP.items() if key not in given) + example
+    contract = read_contract(EXAMPLE).contract
+    assert contract is not None
+    (file,) = check_ships([read_ship(text.encode(), "example")], [contract])
+    return list(file.diagnostics)
+
+
+TRUST = {
+    "signers": '\n  ci: {key: "f7tICzy94nYPbae1yfvTUemCSff8f61KlrBkUtSHxHo="}',
+    "specs": '\n  "*": {evidence: [ci]}',
+}
+
+
+def complete_trust(example: str) -> str:
+    """A whole trust policy with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    return "".join(f"{key}: {value}\n" for key, value in TRUST.items() if key not in given) + example
+
+
 @pytest.fixture(scope="session")
 def broken_by(
     complete: Callable[[str], str], faults: Callable[..., list[Diagnostic]]
@@ -48,6 +120,12 @@ def broken_by(
             found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
         elif rule.id.startswith("PLAN-"):
             found = read_plan(complete_plan(example).encode())[1]
+        elif rule.id.startswith("AMENDMENT-"):
+            found = of_amendment(example)
+        elif rule.id.startswith("SHIP-"):
+            found = ship_faults(example)
+        elif rule.id.startswith("TRUST-"):
+            found = read_trust(complete_trust(example).encode())[1]
         else:
             found = faults(complete(example))
         return {one.rule for one in found}
@@ -74,7 +152,7 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|SHIP|TRUST|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

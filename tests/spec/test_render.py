@@ -5,7 +5,7 @@ from dataclasses import replace
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Statement
 from falsifiable.falsifier import Verdict
-from falsifiable.spec import RENDERERS, rendered
+from falsifiable.spec import RENDERERS, SpecView, rendered
 from falsifiable.status import standings
 from tests.evidence.builders import (
     CODE,
@@ -26,7 +26,7 @@ CONTRACT = on_cuda("packaging", claim("ROWS", claim="Rows | ids"), claim("CAUSAL
 
 
 def region(name: str, of: Contract, *statements: Statement) -> list[str]:
-    return rendered(name, standings([of], statements, CODE, Everywhere())).split("\n")
+    return rendered(name, SpecView.of("ship", standings([of], statements, CODE, Everywhere()))).split("\n")
 
 
 def test_the_version_names_commit_and_evidence() -> None:
@@ -107,7 +107,7 @@ def test_a_hostile_finding_stays_inside_its_cell() -> None:
 
 
 def test_a_spec_without_contracts_says_so_and_order_does_not_matter() -> None:
-    assert rendered("missing", ()) == "No contract names this spec yet."
+    assert rendered("missing", SpecView("ship")) == "No contract names this spec yet."
     two = standings([CONTRACT, contract("another", claim("OTHER"))], [], CODE, Everywhere())
     for name in RENDERERS:
-        assert rendered(name, two) == rendered(name, two[::-1])
+        assert rendered(name, SpecView.of("ship", two)) == rendered(name, SpecView.of("ship", two[::-1]))

@@ -19,6 +19,7 @@ VERBS = {
     "validate": "Run every falsifier whose artifacts are bound, and say what was falsified.",
     "record": "Write the evidence of a validation, and the statuses it earned into the spec.",
     "status": "Show the status each claim has earned, and what it still needs.",
+    "amend": "Write, list, preview and release amendments of a spec.",
     "diagnose": "Say what a training run suffers from, before anyone tunes.",
     "report": "Write the promotion packet of a run, for whoever decides about it.",
     "preflight": "Check the plan of a run before it costs GPU hours.",

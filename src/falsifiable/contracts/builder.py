@@ -190,8 +190,9 @@ class Builder:
     def _either(self, shape: EitherShape, node: Node, trail: Trail) -> Any:
         if isinstance(node, MappingNode):
             return self.build(shape.record, node, trail)
-        if isinstance(node, SequenceNode) or node.value is None:  # type: ignore[union-attr]
-            short = "a text" if isinstance(shape.short, TextShape) else "a value"
+        as_list = isinstance(shape.short, ListShape)
+        if isinstance(node, SequenceNode) != as_list or (isinstance(node, ScalarNode) and node.value is None):
+            short = "a list" if as_list else "a text" if isinstance(shape.short, TextShape) else "a value"
             return self._wrong(node, trail, f"{short} or a mapping")
         built = self.build(shape.short, node, trail)
         return INVALID if built is INVALID else shape.lift(built)

@@ -26,6 +26,15 @@ def compares_fraction_exactly(criterion: Criterion) -> bool:
     return isinstance(criterion.equals, float) and not criterion.equals.is_integer() and not criterion.within
 
 
+def values_allowed(condition: Condition) -> int | None:
+    """The number of values that meet a discharge ``condition``; None where there are more than anyone can list."""
+    if not isinstance(condition, Criterion):
+        return 1
+    if condition.one_of is not None:
+        return sum(1 for one in dict.fromkeys(condition.one_of) if condition.holds(one))
+    return 1 if condition.equals is not None and not condition.within else None
+
+
 def _tolerance_fault(criterion: Criterion) -> str:
     if criterion.within is None:
         return ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ContractLimits:
-    """Limits of the YAML files people write: contracts and ``artifacts.yaml``. Each name ends in its unit.
+    """Limits of the YAML files people write: contracts, ``artifacts.yaml``, amendments. Each name ends in its unit.
 
     The defaults leave a contract of several hundred falsifiers far below every limit, and keep the worst file that
     passes them well under a second and 256 MB.
@@ -17,6 +17,9 @@ class ContractLimits:
     max_nesting_depth: int = field(default=32, metadata={"description": "mappings and lists inside each other"})
     max_nodes: int = field(default=20_000, metadata={"description": "mappings, lists, keys and values of one file"})
     max_scalar_characters: int = field(default=10_000, metadata={"description": "length of one text, key or number"})
+    max_body_characters: int = field(
+        default=50_000, metadata={"description": "length of the Markdown below the front matter of an amendment"}
+    )
     max_integer_digits: int = field(default=100, metadata={"description": "digits of one whole number"})
     max_faults: int = field(default=100, metadata={"description": "faults reported of one file"})
 

@@ -26,6 +26,7 @@ from falsifiable.contracts.shapes import (
     TextShape,
     record_shape,
 )
+from falsifiable.contracts.ship import Ship
 from falsifiable.contracts.signature import CheckSignature
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -61,6 +62,17 @@ def artifacts_schema() -> dict[str, Any]:
         "title": "Falsifiable artifacts",
         "description": "Which file, or which command, each role is",
         **_schema(BINDINGS_SHAPE),
+    }
+
+
+def ship_schema() -> dict[str, Any]:
+    """The schema of ``spec/<spec>/ship.yaml``."""
+    return {
+        "$schema": _DRAFT,
+        "title": "Falsifiable ship file",
+        "description": "What a spec delivers, what each point of it takes, and the way there",
+        **_record(record_shape(Ship)),
+        "definitions": {"criterion": _record(record_shape(Criterion))},
     }
 
 

@@ -16,6 +16,7 @@ A dataclass becomes a record whose keys are its fields. What a type cannot say s
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -100,7 +101,7 @@ class EitherShape:
     """A record, or something shorter; ``lift`` turns the shorter form into what the record would be."""
 
     record: RecordShape
-    short: TextShape | ScalarShape
+    short: TextShape | ScalarShape | ListShape
     lift: Callable[[Any], Any]
 
 
@@ -127,7 +128,12 @@ def record_shape(cls: type) -> RecordShape:
         required = one.default is MISSING and one.default_factory is MISSING
         description = one.metadata.get("description", "")
         found.append(FieldShape(key, one.name, shape_of(hints[one.name], one.metadata), required, description))
-    return RecordShape(cls.__name__.removesuffix("Declaration").removesuffix("Entry").lower(), tuple(found), cls)
+    return RecordShape(_title(cls.__name__), tuple(found), cls)
+
+
+def _title(name: str) -> str:
+    """A dataclass as messages call it: ``AcceptanceCriterion`` is an acceptance criterion."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("Declaration").removesuffix("Entry")).lower()
 
 
 def shape_of(annotation: Any, metadata: Mapping[str, Any]) -> Shape:
@@ -158,7 +164,7 @@ def shape_of(annotation: Any, metadata: Mapping[str, Any]) -> Shape:
 
 
 def _union(members: tuple[Any, ...], metadata: Mapping[str, Any]) -> Shape:
-    """``X | None`` is an optional X; a dataclass beside texts or scalars is a record with a short form."""
+    """``X | None`` is an optional X; a dataclass beside texts, scalars or a list is a record with a short form."""
     rest = tuple(one for one in members if one is not types.NoneType)
     records = [one for one in rest if one is not str and isinstance(one, type) and hasattr(one, "__dataclass_fields__")]
     others = tuple(one for one in rest if one not in records)
@@ -167,7 +173,7 @@ def _union(members: tuple[Any, ...], metadata: Mapping[str, Any]) -> Shape:
     short = shape_of(Union[others], metadata)  # noqa: UP007
     if not records:
         return short
-    if not isinstance(short, TextShape | ScalarShape):
+    if not isinstance(short, TextShape | ScalarShape | ListShape):
         raise TypeError(f"{short} is no short form of a record")
     return EitherShape(record_shape(records[0]), short, _as_it_is)
 

@@ -1,9 +1,9 @@
-"""A workspace: all contracts under ``contracts/``, and what ``artifacts.yaml`` binds their roles to."""
+"""A workspace: all contracts under ``contracts/``, what ``artifacts.yaml`` binds their roles to, and the ship files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.model import ArtifactDeclaration, Contract, Kind
 from falsifiable.contracts.nodes import ScalarNode
 from falsifiable.contracts.reader import ContractFile, read_contract
+from falsifiable.contracts.ship_check import Ships, load_ships
 from falsifiable.contracts.signature import CheckSignature
 
 CONTRACTS_FOLDER = "contracts"
@@ -27,7 +28,8 @@ class Workspace:
     ``files`` are all contract files in the order of their paths, ``contracts`` those whose shape is sound, and
     ``bindings`` the sound lines of ``artifacts.yaml`` by ``ROLE`` or ``CONTRACT/ROLE``. With an error among the
     ``diagnostics`` nothing should be run. ``shipped`` says that the workspace has no contracts of its own and those
-    that come with the package are used.
+    that come with the package are used. ``ships`` are the ship files under ``spec/``, read where all contracts are
+    sound: what a ship file names can only be looked for among these.
     """
 
     root: Path
@@ -37,6 +39,7 @@ class Workspace:
     bindings: Mapping[str, Binding]
     diagnostics: tuple[Diagnostic, ...]
     shipped: bool = False
+    ships: Ships = field(default_factory=Ships)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -107,7 +110,9 @@ def load_workspace(
         bindings, found = read_bindings(artifacts, _declared(files), shown=_shown(artifacts, root), limits=limits)
         diagnostics += found
     contracts = tuple(file.contract for file in files if file.contract is not None)
-    return Workspace(root, folder, files, contracts, bindings, tuple(diagnostics), shipped)
+    ships = load_ships(root, contracts, limits=limits) if len(contracts) == len(files) else Ships()
+    diagnostics += ships.diagnostics
+    return Workspace(root, folder, files, contracts, bindings, tuple(diagnostics), shipped, ships)
 
 
 def _shown(path: Path, root: Path) -> str:

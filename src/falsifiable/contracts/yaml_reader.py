@@ -9,9 +9,6 @@ what a file means must be readable from the file, once, top to bottom.
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +21,8 @@ from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.nodes import Entry, FaultyNode, MappingNode, Node, ScalarNode, SequenceNode, described
 from falsifiable.contracts.scalars import NumberError, resolve
+from falsifiable.contracts.text_files import UnreadableError, decoded, read_bytes, refuse_size
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_WIDE_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-# Control characters YAML forbids, and the three line breaks that YAML 1.1 knows and YAML 1.2 and editors do not:
-# a file must not have other line numbers here than in the editor.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _SYNTAX_HINTS = {
     "mapping values are not allowed": "a text that holds ': ' needs quotes around it",
     "cannot start any token": "a text that starts with @, ` or % needs quotes around it",
@@ -51,10 +44,6 @@ class YamlFile:
     diagnostics: tuple[Diagnostic, ...]
 
 
-class _UnreadableError(Exception):
-    """The file cannot be read any further; the fault has been reported."""
-
-
 def read_yaml(
     source: Path | bytes, *, shown: str = "", may_be_empty: bool = False, limits: ContractLimits = DEFAULT_LIMITS
 ) -> YamlFile:
@@ -70,71 +59,13 @@ def read_yaml(
     faults = Faults(name, limits)
     raw, root = b"", None
     try:
-        raw = source if isinstance(source, bytes) else _bytes_of(source, faults, limits)
+        raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits)
         if len(raw) > limits.max_contract_bytes:
-            _refuse_size(len(raw), faults, limits)
-        root = _TreeReader(_decoded(raw, faults), faults, limits, may_be_empty).read()
-    except _UnreadableError:
+            refuse_size(len(raw), faults, limits)
+        root = _TreeReader(decoded(raw, faults), faults, limits, may_be_empty).read()
+    except UnreadableError:
         pass
     return YamlFile(name, hashlib.sha256(raw).hexdigest(), root, faults.sorted())
-
-
-def _bytes_of(path: Path, faults: Faults, limits: ContractLimits) -> bytes:
-    """The bytes of a regular file; a FIFO or device is refused instead of waited for."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                faults.add("YAML-UNREADABLE", Position(), "not a regular file", "name a YAML file")
-                raise _UnreadableError
-            if status.st_size > limits.max_contract_bytes:
-                _refuse_size(status.st_size, faults, limits)
-            return file.read(limits.max_contract_bytes + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        faults.add("YAML-UNREADABLE", Position(), f"the file cannot be read: {reason}", "check path and permissions")
-        raise _UnreadableError from error
-
-
-def _refuse_size(size: int, faults: Faults, limits: ContractLimits) -> None:
-    message = f"the file has {size} bytes, more than the {limits.max_contract_bytes} that are read"
-    faults.add("YAML-TOO-LARGE", Position(), message, "split it into several contracts")
-    raise _UnreadableError
-
-
-def _decoded(raw: bytes, faults: Faults) -> str:
-    """The text of a UTF-8 file, without its byte order mark."""
-    save = "save the file as UTF-8"
-    if wide := _WIDE_MARKS.get(raw[:2]):
-        faults.add("YAML-ENCODING", Position(), f"the file is {wide} (byte order mark at byte 0), expected UTF-8", save)
-        raise _UnreadableError
-    nul = raw.find(b"\0")
-    if nul >= 0:
-        message = f"NUL at byte {nul}: this is binary, or text that is not UTF-8"
-        faults.add("YAML-ENCODING", _position_of_byte(raw, nul), message, save)
-        raise _UnreadableError
-    skipped = len(_BYTE_ORDER_MARK) if raw.startswith(_BYTE_ORDER_MARK) else 0
-    try:
-        text = raw[skipped:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        offset = error.start + skipped
-        message = f"not UTF-8: byte {raw[offset]:#04x} at byte {offset} ({error.reason})"
-        faults.add("YAML-ENCODING", _position_of_byte(raw, offset), message, save)
-        raise _UnreadableError from error
-    if forbidden := _FORBIDDEN.search(text):
-        before = text[: forbidden.start()]
-        position = Position(before.count("\n") + 1, forbidden.start() - before.rfind("\n"))
-        message = f"the character U+{ord(forbidden[0]):04X} is not allowed in the file"
-        faults.add("YAML-CHARACTER", position, message, "remove it, or write it as an escape in a double-quoted text")
-        raise _UnreadableError
-    return text
-
-
-def _position_of_byte(raw: bytes, offset: int) -> Position:
-    raw, offset = (raw[3:], offset - 3) if raw.startswith(_BYTE_ORDER_MARK) else (raw, offset)
-    start = raw.rfind(b"\n", 0, offset) + 1
-    return Position(raw.count(b"\n", 0, offset) + 1, len(raw[start:offset].decode("utf-8", "replace")) + 1)
 
 
 @dataclass(slots=True)
@@ -171,7 +102,7 @@ class _TreeReader:
         self._anchors_reported = False
 
     def read(self) -> MappingNode | None:
-        """The top mapping; None where it is something else. Raises _UnreadableError after reporting why."""
+        """The top mapping; None where it is something else. Raises UnreadableError after reporting why."""
         self._refuse_directives()
         documents = 0
         for event in self._events():
@@ -228,7 +159,7 @@ class _TreeReader:
 
     def _stop(self, rule: str, position: Position, message: str, hint: str) -> None:
         self._faults.add(rule, position, message, hint)
-        raise _UnreadableError
+        raise UnreadableError
 
     def _node(self, event: yaml.NodeEvent) -> None:
         position = _start(event)

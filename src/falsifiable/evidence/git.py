@@ -165,6 +165,15 @@ class Repository:
             ) from error
         return dict(zip((path for path, _ in found), contents, strict=True))
 
+    def last_change(self, folder: str) -> str | None:
+        """The newest commit of this history that changed anything below ``folder``; None where none did.
+
+        In a shallow clone the oldest commit seems to have made all there is: ask :attr:`shallow` before.
+        """
+        if self.head is None:
+            return None
+        return self._git("rev-list", "-1", "HEAD", "--", f":(top){self._prefix}{folder}").decode().strip() or None
+
     def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
 

@@ -1,4 +1,4 @@
-"""The shape of a statement's JSON, key by key: what is read is checked against it before anything is believed."""
+"""The shape of statements and reviews as JSON, key by key: what is read is held to it before anything is believed."""
 
 from __future__ import annotations
 
@@ -94,3 +94,11 @@ STATEMENT: dict[str, Any] = {
     "predicate": _PREDICATE,
 }
 """An in-toto Statement v1 as this package writes it."""
+
+REVIEW: dict[str, Any] = {
+    "_type": str,
+    "subject": Each(_RESOURCE),
+    "predicateType": str,
+    "predicate": {"verifier": {"id": str}, "timeCreated": str, "properties": Each(str)},
+}
+"""An in-toto Statement v1 with the Simple Verification Result predicate, as this package writes it."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from falsifiable.spec.amendments import AmendmentLog, Release, Section, read_amendments
 from falsifiable.spec.findings import Finding
-from falsifiable.spec.ledger import Ledger, open_ledger, planned_regions, spec_of, spec_path
+from falsifiable.spec.ledger import Ledger, amendments_of, open_ledger, planned_regions, spec_of, spec_path, view_of
+from falsifiable.spec.preview import Preview, preview
 from falsifiable.spec.record import MAIN_LINE, Recorded, Recording, record
 from falsifiable.spec.regions import Region, RegionError, RegionProblem, Regions, find_regions, splice
+from falsifiable.spec.release import HistoryMissingError, Released, ReleaseRefusedError, release
+from falsifiable.spec.release_plan import ContractMove, ReleasePlan, plan_release
 from falsifiable.spec.render import RENDERERS, rendered
-from falsifiable.spec.update import SpecUpdate, check_spec, check_specs, update_spec
+from falsifiable.spec.update import SpecUpdate, check_spec, check_specs, update_regions, update_spec
+from falsifiable.spec.view import SpecView
 
 __all__ = [
-    "MAIN_LINE", "RENDERERS", "Finding", "Ledger", "Recorded", "Recording", "Region", "RegionError", "RegionProblem",
-    "Regions", "SpecUpdate", "check_spec", "check_specs", "find_regions", "open_ledger", "planned_regions", "record",
-    "rendered", "spec_of", "spec_path", "splice", "update_spec",
+    "MAIN_LINE", "RENDERERS", "AmendmentLog", "ContractMove", "Finding", "HistoryMissingError", "Ledger", "Preview",
+    "Recorded", "Recording", "Region", "RegionError", "RegionProblem", "Regions", "Release", "ReleasePlan",
+    "ReleaseRefusedError", "Released", "Section", "SpecUpdate", "SpecView", "amendments_of", "check_spec",
+    "check_specs", "find_regions", "open_ledger", "plan_release", "planned_regions", "preview", "read_amendments",
+    "record", "release", "rendered", "spec_of", "spec_path", "splice", "update_regions", "update_spec", "view_of",
 ]  # fmt: skip

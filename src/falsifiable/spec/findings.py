@@ -11,7 +11,7 @@ from typing import Literal
 from falsifiable.spec.markdown import cells
 from falsifiable.spec.regions import Region
 
-Kind = Literal["out-of-date", "edited", "marker", "evidence", "stale", "pending", "undecided"]
+Kind = Literal["out-of-date", "edited", "marker", "evidence", "stale", "pending", "undecided", "amendment"]
 Severity = Literal["error", "inconclusive", "note"]
 
 DIFFERENCES_SHOWN = 5

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from falsifiable.contracts.model import Contract
-from falsifiable.evidence import Evidence, History, Statement, evidence_folder, heads, read_evidence
+from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence
+from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, baseline_of, read_amendments, ship_path
 from falsifiable.spec.render import RENDERERS, rendered, short
+from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, JudgingCode, standings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ledger:
-    """A workspace's contracts with all evidence, by spec, that was recorded for them."""
+    """A workspace's contracts with all evidence, by spec, that was recorded for them, and the specs' amendments."""
 
     root: Path
     contracts: tuple[Contract, ...]
@@ -24,8 +27,13 @@ class Ledger:
 
     @property
     def specs(self) -> tuple[str, ...]:
-        """Every spec that a contract names or that has evidence."""
+        """Every spec that a contract names, or that has evidence or amendments."""
         return tuple(sorted(self.evidence))
+
+    @cached_property
+    def amendments(self) -> Mapping[str, AmendmentLog]:
+        """The amendments of every spec, read when they are first asked for."""
+        return {spec: amendments_of(self.root, spec) for spec in self.specs}
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -58,10 +66,16 @@ class Ledger:
 
 def open_ledger(root: Path, contracts: Sequence[Contract], code: JudgingCode, history: History) -> Ledger:
     """Read all evidence of the workspace ``root``."""
-    recorded = (folder.parent.name for folder in root.glob("spec/*/evidence") if folder.is_dir())
-    specs = {spec_of(one) for one in contracts} | set(recorded)
-    evidence = {spec: read_evidence(evidence_folder(root, spec)) for spec in sorted(specs)}
+    amended = (one.parent.name for one in root.glob("spec/*/amendments") if one.is_dir())
+    evidence = read_all_evidence(root, (*(spec_of(one) for one in contracts), *amended))
     return Ledger(root, tuple(contracts), evidence, code, history)
+
+
+def amendments_of(root: Path, spec: str) -> AmendmentLog:
+    """The amendments of ``spec`` as they lie in the workspace ``root``."""
+    ship = root / ship_path(spec)
+    baseline = baseline_of(ship.read_bytes() if ship.is_file() else None, spec)
+    return read_amendments(spec, amendments_on_disk(root, spec), baseline)
 
 
 def spec_of(contract: Contract) -> str:
@@ -74,10 +88,21 @@ def spec_path(root: Path, spec: str) -> Path:
     return root / "spec" / spec / "spec.md"
 
 
+def changelog_path(root: Path, spec: str) -> Path:
+    """The file that tells whoever receives a spec what each version brought; written by the first release."""
+    return root / "spec" / spec / "CHANGELOG.md"
+
+
 def planned_regions(ledger: Ledger, spec: str, statements: Iterable[Statement] | None = None) -> dict[str, str]:
     """The content of every region of ``spec``, as the evidence (or those statements of it) and the code imply it."""
-    of_spec = ledger.standings_of(spec, statements)
-    return {name: rendered(name, of_spec) for name in RENDERERS}
+    view = view_of(ledger, spec, statements)
+    return {name: rendered(name, view) for name in RENDERERS}
+
+
+def view_of(ledger: Ledger, spec: str, statements: Iterable[Statement] | None = None) -> SpecView:
+    """What the regions of ``spec`` are rendered from."""
+    recorded = ledger.evidence[spec].statements if spec in ledger.evidence else ()
+    return SpecView.of(spec, ledger.standings_of(spec, statements), ledger.amendments.get(spec), recorded)
 
 
 def rests_on(ledger: Ledger, spec: str) -> tuple[str, ...]:

@@ -13,13 +13,14 @@ from falsifiable.evidence import (
     Statement,
     context_of,
     evidence_folder,
+    exclusive,
     heads,
     parse_statement,
     statement_of,
     write_statement,
 )
 from falsifiable.spec.ledger import open_ledger, spec_of
-from falsifiable.spec.update import SpecUpdate, update_spec
+from falsifiable.spec.update import SpecUpdate, update_regions
 from falsifiable.status import NOT_THERE, JudgingCode, speaking
 from falsifiable.validation.results import ContractResult, Judgement
 
@@ -65,6 +66,9 @@ def record(
     Recording the same twice writes nothing the second time. Absence refutes nothing: for what is not here now the
     evidence beneath goes on to speak, and a result that has nothing else to say is not written. The regions are written
     on the main line, where there is no git, and with ``regions``. Raises OSError, and GitError where git fails.
+
+    Many processes may record at once: statements need no lock, and whoever writes the regions reads, under one, all
+    evidence that is there by then, so that the last regions written rest on all of it.
     """
     context = context or context_of(repository, semantics=code.semantics)
     ledger = open_ledger(root, contracts, code, repository)
@@ -74,13 +78,16 @@ def record(
         contract = by_name[result.contract]
         spec = spec_of(contract)
         statement = statement_of(result, context, contract_file=_relative(contract, root))
-        earlier = ledger.evidence[spec].of(result.contract)
+        # Wherever they lie: a contract that moved to another spec replaces what it left with the old one.
+        earlier = [one for one in ledger.statements if one.contract == result.contract]
         recorded.append(_write(evidence_folder(root, spec), statement, earlier, repository))
     if not (regions or repository.problem or repository.branch == main_line):
         return Recording(tuple(recorded))
-    after = open_ledger(root, contracts, code, repository)
-    specs = sorted({spec_of(one) for one in contracts})
-    return Recording(tuple(recorded), tuple(update_spec(after, spec, discard_edits=discard_edits) for spec in specs))
+    with exclusive(root):
+        after = open_ledger(root, contracts, code, repository)
+        specs = sorted({spec_of(one) for one in contracts})
+        updates = [one for spec in specs for one in update_regions(after, spec, discard_edits=discard_edits)]
+    return Recording(tuple(recorded), tuple(updates))
 
 
 def _write(folder: Path, statement: Statement, earlier: Sequence[Statement], repository: Repository) -> Recorded:

@@ -79,6 +79,11 @@ class Regions:
         """The region called ``name``."""
         return next((one for one in self.found if one.name == name), None)
 
+    def holds(self, name: str, content: str) -> bool:
+        """Whether the region called ``name`` holds exactly ``content``."""
+        region = self.named(name)
+        return region is not None and region.content == content.strip("\n")
+
 
 class RegionError(ValueError):
     """A file whose markers cannot be trusted; nothing was replaced."""
@@ -117,7 +122,8 @@ def splice(data: bytes, contents: Mapping[str, str], evidence: tuple[str, ...] =
     """``data`` with the regions named in ``contents`` replaced; every byte outside them stays as it is.
 
     ``contents`` use ``\\n``; in the file they get the line end of the region's own opening marker. Raises RegionError
-    for a file whose markers have problems or that lacks a region named.
+    for a file whose markers have problems or that lacks a region named, and for contents that would not stay inside
+    their markers.
     """
     regions = find_regions(data)
     if regions.problems:
@@ -129,7 +135,16 @@ def splice(data: bytes, contents: Mapping[str, str], evidence: tuple[str, ...] =
     for region in reversed(regions.found):
         if region.name in contents:
             data = data[: region.start] + _written(region, contents[region.name], evidence) + data[region.end :]
+    _require_inside(contents, regions, find_regions(data))
     return data
+
+
+def _require_inside(contents: Mapping[str, str], before: Regions, after: Regions) -> None:
+    """Raise RegionError unless every region is where it was, and those written hold what was written."""
+    kept = [one.name for one in after.found] == [one.name for one in before.found] and not after.problems
+    escaping = [name for name, text in contents.items() if not (kept and after.holds(name, text))]
+    if escaping:
+        raise RegionError(f"what region {', '.join(sorted(escaping))} is to hold would not stay inside its markers")
 
 
 def _written(region: Region, content: str, evidence: tuple[str, ...]) -> bytes:

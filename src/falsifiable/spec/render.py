@@ -1,4 +1,4 @@
-"""What stands in each region of a spec, as Markdown: a function of standings alone, so of evidence and code alone.
+"""What stands in each region of a spec, as Markdown: a function of its view alone, so of evidence and code alone.
 
 Nothing here looks at the clock, at local artifacts or at the order of anything but the names of contracts and the
 order in which a contract lists its falsifiers.
@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from falsifiable.spec.amendment_regions import (
+    amendments_region,
+    cadence_region,
+    changelog_region,
+    header,
+    lessons_region,
+)
 from falsifiable.spec.markdown import escaped, table
+from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
 
 SHORT_DIGEST = 12
 NO_CONTRACT = "No contract names this spec yet."
 
 
-def rendered(name: str, contracts: Sequence[ContractStanding]) -> str:
-    """The content of region ``name`` for the contracts of one spec. Raises KeyError for a name without a renderer."""
-    ordered = sorted(contracts, key=lambda one: one.contract)
-    return RENDERERS[name](ordered) if ordered else NO_CONTRACT
+def rendered(name: str, view: SpecView) -> str:
+    """The content of region ``name`` of one spec. Raises KeyError for a name without a renderer."""
+    return RENDERERS[name](view)
+
+
+def _of_contracts(render: Callable[[Sequence[ContractStanding]], str]) -> Callable[[SpecView], str]:
+    """A renderer of contracts alone as one of the whole view."""
+    return lambda view: render(view.contracts) if view.contracts else NO_CONTRACT
 
 
 def short(digest: str) -> str:
@@ -26,9 +38,11 @@ def short(digest: str) -> str:
     return digest[:SHORT_DIGEST]
 
 
-def _version(contracts: Sequence[ContractStanding]) -> str:
+def _version(view: SpecView) -> str:
+    """The version of the spec where it has one, and of each contract."""
     head = ("Contract", "Version", "Status", "Judged at commit", "Evidence")
-    return table(head, (_version_row(one) for one in contracts))
+    contracts = table(head, (_version_row(one) for one in view.contracts)) if view.contracts else NO_CONTRACT
+    return "\n\n".join(part for part in (header(view.amendments), contracts) if part)
 
 
 def _version_row(one: ContractStanding) -> tuple[str, ...]:
@@ -106,9 +120,16 @@ def _falsifiers_missing(one: ContractStanding) -> list[str]:
     return lines
 
 
-RENDERERS: Mapping[str, Callable[[Sequence[ContractStanding]], str]] = {
+RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
     "version": _version,
-    "scoreboard": _scoreboard,
-    "missing": _missing,
+    "scoreboard": _of_contracts(_scoreboard),
+    "missing": _of_contracts(_missing),
+    "amendments": amendments_region,
+    "cadence": cadence_region,
+    "lessons": lessons_region,
+    "changelog": changelog_region,
 }
 """The regions a spec may have, by name."""
+
+OF_AMENDMENTS = frozenset({"amendments", "cadence", "lessons", "changelog"})
+"""The regions that rest on released amendments and on no statement: their markers name none."""

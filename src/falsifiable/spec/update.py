@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from falsifiable.evidence import EvidenceProblem, Repository, Statement, write_atomically
+from falsifiable.spec.amendment_check import check_amendments
 from falsifiable.spec.findings import Finding, differences
-from falsifiable.spec.ledger import Ledger, planned_regions, rests_on, spec_path
+from falsifiable.spec.ledger import Ledger, changelog_path, planned_regions, rests_on, spec_path
 from falsifiable.spec.regions import Region, RegionError, Regions, find_regions, splice
-from falsifiable.spec.render import RENDERERS, short
+from falsifiable.spec.render import OF_AMENDMENTS, RENDERERS, short
 from falsifiable.status import ContractStanding, FalsifierStanding
 
 DEMANDED = "scoreboard"
@@ -30,13 +31,35 @@ class SpecUpdate:
     findings: tuple[Finding, ...] = ()
 
 
+def update_regions(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> tuple[SpecUpdate, ...]:
+    """Write the regions of every file of ``spec`` that has some: its ``spec.md``, and its changelog. Raises OSError."""
+    paths = (spec_path(ledger.root, spec), changelog_path(ledger.root, spec))
+    planned = planned_regions(ledger, spec)
+    return tuple(_update(ledger, spec, path, planned, discard_edits) for path in paths)
+
+
 def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> SpecUpdate:
-    """Write the regions of ``spec`` that are not what evidence and code imply; every other byte stays.
+    """Write the regions of ``spec.md`` that are not what evidence and code imply; every other byte stays.
 
     A region edited by hand is left alone and reported, unless ``discard_edits``; with problems among the markers
     nothing is written. A spec without a ``spec.md`` has no regions. Raises OSError.
     """
-    path = spec_path(ledger.root, spec)
+    return _update(ledger, spec, spec_path(ledger.root, spec), planned_regions(ledger, spec), discard_edits)
+
+
+def region_obstacles(ledger: Ledger, spec: str) -> tuple[Finding, ...]:
+    """What would keep :func:`update_regions` from writing: markers that do not work, and regions edited by hand."""
+    planned = planned_regions(ledger, spec)
+    found: list[Finding] = []
+    for path in (spec_path(ledger.root, spec), changelog_path(ledger.root, spec)):
+        shown = path.relative_to(ledger.root).as_posix()
+        regions, of_markers = _regions_of(path.read_bytes() if path.is_file() else b"", shown)
+        edited = (one for one in regions.found if one.edited and one.content != planned.get(one.name))
+        found += (*of_markers, *(_edited(shown, one, planned[one.name]) for one in edited if one.name in planned))
+    return tuple(found)
+
+
+def _update(ledger: Ledger, spec: str, path: Path, planned: Mapping[str, str], discard_edits: bool) -> SpecUpdate:
     if not path.is_file():
         return SpecUpdate(spec, path)
     data = path.read_bytes()
@@ -44,14 +67,17 @@ def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> Sp
     regions, findings = _regions_of(data, shown)
     if findings:
         return SpecUpdate(spec, path, findings=findings)
-    planned = planned_regions(ledger, spec)
     kept = [one for one in regions.found if one.edited and one.content != planned[one.name] and not discard_edits]
-    outdated = [one for one in regions.found if one not in kept and _differs(one, planned[one.name])]
+    outdated = {one.name for one in regions.found if one not in kept and _differs(one, planned[one.name])}
     if outdated:
-        contents = {one.name: planned[one.name] for one in outdated}
-        write_atomically(path, splice(data, contents, rests_on(ledger, spec)))
+        try:
+            written = splice(data, {one: planned[one] for one in outdated - OF_AMENDMENTS}, rests_on(ledger, spec))
+            written = splice(written, {one: planned[one] for one in outdated & OF_AMENDMENTS})
+        except RegionError as error:
+            return SpecUpdate(spec, path, findings=(Finding("marker", "error", shown, str(error)),))
+        write_atomically(path, written)
     findings = tuple(_edited(shown, one, planned[one.name]) for one in kept)
-    return SpecUpdate(spec, path, tuple(one.name for one in outdated), findings)
+    return SpecUpdate(spec, path, tuple(one.name for one in regions.found if one.name in outdated), findings)
 
 
 def check_specs(ledger: Ledger, repository: Repository, *, base: str | None = None) -> tuple[Finding, ...]:
@@ -64,7 +90,7 @@ def check_specs(ledger: Ledger, repository: Repository, *, base: str | None = No
 
 
 def check_spec(ledger: Ledger, spec: str, repository: Repository, *, base: str | None = None) -> tuple[Finding, ...]:
-    """The findings of one spec: evidence that is not what its name says, regions and markers, stale evidence.
+    """The findings of one spec: evidence that is not what its name says, amendments, regions, markers, stale evidence.
 
     A spec whose contracts have evidence must show it in a scoreboard: one that was taken out, or a spec.md that was
     deleted, is an error. Stale evidence is an error where no region tells of it: a region that shows the demotion is
@@ -74,24 +100,60 @@ def check_spec(ledger: Ledger, spec: str, repository: Repository, *, base: str |
     shown = path.relative_to(ledger.root).as_posix()
     of_spec = ledger.standings_of(spec)
     undecided = sorted({why for one in of_spec for why in one.undecided})
-    data = path.read_bytes() if path.is_file() else b""
-    regions, of_markers = _regions_of(data, shown)
-    if not of_markers and of_spec and (ledger.evidence[spec].statements or ledger.evidence[spec].problems):
-        of_markers = _scoreboard_missing(path, regions, shown, repository, base)
-    accepted = () if base is None else _regions_at(repository, base, shown)
-    of_regions = [
-        finding
-        for region in regions.found
-        if region.name in RENDERERS and (finding := _check_region(ledger, spec, region, data, accepted, not undecided))
-    ]
-    in_step = bool(regions.found) and not any(one.severity == "error" for one in (*of_markers, *of_regions))
+    implied = _Implied(ledger, spec, planned_regions(ledger, spec), not undecided, repository, base)
+    regions, found = _check_file(implied, path)
+    evidence = ledger.evidence[spec]
+    if of_spec and (evidence.statements or evidence.problems) and not any(one.kind == "marker" for one in found):
+        found = (*_scoreboard_missing(path, regions, shown, repository, base), *found)
+    in_step = bool(regions.found) and not any(one.severity == "error" for one in found)
     return (
-        *(_broken(ledger, one) for one in ledger.evidence[spec].problems),
+        *(_broken(ledger, one) for one in evidence.problems),
+        *check_amendments(ledger, spec, repository),
         *(Finding("undecided", "inconclusive", shown, f"cannot be checked: {why}") for why in undecided),
-        *of_markers,
-        *of_regions,
+        *found,
+        *_check_file(implied, changelog_path(ledger.root, spec))[1],
         *(finding for one in of_spec for finding in _stale(spec, one, fails=not in_step)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Implied:
+    """What the regions of a spec should be: ``planned``, or as they are at the revision ``base``.
+
+    Where it could not be ``decided`` which evidence counts, only what rests on none can be out of date.
+    """
+
+    ledger: Ledger
+    spec: str
+    planned: Mapping[str, str]
+    decided: bool
+    repository: Repository
+    base: str | None
+
+    def at_base(self, shown: str) -> tuple[bytes, ...]:
+        """The bytes of every region of a file at the base, markers included."""
+        data = self.repository.file_at(self.base, shown) if self.base is not None else None
+        if data is None:
+            return ()
+        try:
+            return tuple(data[one.start : one.end] for one in find_regions(data).found)
+        except RegionError:
+            return ()
+
+    def decided_for(self, region: Region) -> bool:
+        """Whether it is known what ``region`` should be."""
+        return self.decided or region.name in OF_AMENDMENTS
+
+
+def _check_file(implied: _Implied, path: Path) -> tuple[Regions, tuple[Finding, ...]]:
+    """The regions of one file and what is wrong with them or their markers."""
+    shown = path.relative_to(implied.ledger.root).as_posix()
+    data = path.read_bytes() if path.is_file() else b""
+    regions, of_markers = _regions_of(data, shown)
+    accepted = implied.at_base(shown)
+    known = [one for one in regions.found if one.name in RENDERERS]
+    found = (_check_region(implied, shown, one, as_at_base=data[one.start : one.end] in accepted) for one in known)
+    return regions, (*of_markers, *(one for one in found if one is not None))
 
 
 def _broken(ledger: Ledger, problem: EvidenceProblem) -> Finding:
@@ -133,37 +195,30 @@ def _scoreboard_missing(
     return (Finding("marker", "note", shown, message, hint=f"to have one, {add}"),)
 
 
-def _regions_at(repository: Repository, base: str, shown: str) -> tuple[bytes, ...]:
-    """The bytes of every region of the spec at ``base``, markers included."""
-    data = repository.file_at(base, shown)
-    if data is None:
-        return ()
-    try:
-        return tuple(data[one.start : one.end] for one in find_regions(data).found)
-    except RegionError:
-        return ()
-
-
-def _check_region(
-    ledger: Ledger, spec: str, region: Region, data: bytes, accepted: Sequence[bytes], decided: bool
-) -> Finding | None:
-    shown = spec_path(ledger.root, spec).relative_to(ledger.root).as_posix()
-    computed = planned_regions(ledger, spec)[region.name]
-    if data[region.start : region.end] in accepted:
+def _check_region(implied: _Implied, shown: str, region: Region, *, as_at_base: bool) -> Finding | None:
+    computed = implied.planned[region.name]
+    if as_at_base:
         message = f"region {region.name} is as it was at the base, and the evidence has moved on since"
-        moved_on = decided and region.content != computed
+        moved_on = implied.decided_for(region) and region.content != computed
         return Finding("pending", "note", shown, message, region.line, RECORD) if moved_on else None
     if region.edited:
         return _edited(shown, region, computed)
-    if not decided or not _differs(region, computed):
+    if not implied.decided_for(region) or not _differs(region, computed):
         return None
-    pending = _pending(ledger, spec, region)
-    if pending and region.content == planned_regions(ledger, spec, _without(ledger.statements, pending))[region.name]:
+    if pending := _older_than(implied, region):
         names = ", ".join(short(one.sha256) for one in pending)
         message = f"region {region.name} is older than the evidence {names}"
         return Finding("pending", "note", shown, message, region.line, RECORD)
     said = "; ".join(differences(region, computed)) or "it was never written"
     return Finding("out-of-date", "error", shown, f"region {region.name} is out of date: {said}", region.line, RECORD)
+
+
+def _older_than(implied: _Implied, region: Region) -> tuple[Statement, ...]:
+    """The statements without which ``region`` would be right; none where it would not."""
+    ledger, spec = implied.ledger, implied.spec
+    pending = _pending(ledger, spec, region)
+    before = planned_regions(ledger, spec, _without(ledger.statements, pending))[region.name] if pending else None
+    return pending if region.content == before else ()
 
 
 def _differs(region: Region, computed: str) -> bool:

@@ -1,4 +1,4 @@
-"""Every rule that a contract, ``artifacts.yaml`` or a plan can break, by id.
+"""Every rule that a contract, ``artifacts.yaml``, a plan, a ship file, ``trust.yaml`` or an amendment can break, by id.
 
 Ids are stable: they stand in reports, in CI annotations and in people's notes, and are never given a new meaning.
 """
@@ -8,15 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from falsifiable.contracts.rules.amendment_rules import AMENDMENT_RULES
 from falsifiable.contracts.rules.artifacts_rules import ARTIFACTS_RULES
 from falsifiable.contracts.rules.contract_rules import CONTRACT_RULES
 from falsifiable.contracts.rules.plan_rules import PLAN_RULES
 from falsifiable.contracts.rules.rule import Rule
 from falsifiable.contracts.rules.shape_rules import SHAPE_RULES
+from falsifiable.contracts.rules.ship_rules import SHIP_RULES
+from falsifiable.contracts.rules.trust_rules import TRUST_RULES
 from falsifiable.contracts.rules.yaml_rules import YAML_RULES
 
 __all__ = ["RULES", "Rule"]
 
 RULES: Mapping[str, Rule] = MappingProxyType(
-    {rule.id: rule for rule in (*YAML_RULES, *SHAPE_RULES, *CONTRACT_RULES, *ARTIFACTS_RULES, *PLAN_RULES)}
+    {
+        rule.id: rule
+        for rule in (
+            *YAML_RULES,
+            *SHAPE_RULES,
+            *CONTRACT_RULES,
+            *ARTIFACTS_RULES,
+            *PLAN_RULES,
+            *SHIP_RULES,
+            *TRUST_RULES,
+            *AMENDMENT_RULES,
+        )
+    }
 )

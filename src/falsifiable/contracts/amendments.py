@@ -1,0 +1,281 @@
+"""Amendments: changes of a spec, each a Markdown file of its own with a front matter of YAML.
+
+    ---
+    amendment: The trainer takes its architecture from the checkpoint
+    created: 2026-05-04T09:12:31Z
+    bump: minor
+    contracts: {pretrain-arch-polymorphic: minor}
+    finding: |
+      The trainer builds `Llama370MConfig` whatever `--init` names.
+    five_whys:
+      - Its loader looks at the magic bytes and at nothing behind them.
+      - ...
+    net_effect: |
+      Two steps of the roadmap more.
+    lessons:
+      - An option that is accepted and ignored is worse than one that is refused.
+    ---
+
+    Whatever else there is to say, as Markdown.
+
+``amend release`` moves the file, byte for byte, below ``released/``; its number and version are the place it has there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
+from falsifiable.contracts.diagnostics import Diagnostic, Position
+from falsifiable.contracts.faults import Faults
+from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.markdown_text import MarkdownFault, block_faults, line_faults
+from falsifiable.contracts.model import CONTRACT_NAME
+from falsifiable.contracts.nodes import Index, Trail, index
+from falsifiable.contracts.shapes import record_shape
+from falsifiable.contracts.text_files import UnreadableError, decoded, read_bytes, refuse_size
+from falsifiable.contracts.versions import Bump
+from falsifiable.contracts.yaml_reader import read_yaml
+
+WHYS = 5
+PLACEHOLDER = "..."
+"""What stands in a new amendment where its author has yet to write."""
+
+CREATED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+DIGEST = r"^[0-9a-f]{12,64}$"
+TITLE = r"^[^\n]*\S[^\n]*$"
+TEXT = r"^(?s:.*\S.*)$"
+_TEXT = {"pattern": TEXT, "expected": "a text that is not blank"}
+
+BumpWord = Literal["patch", "minor", "major"]
+
+_RULES = ShapeRules(
+    unknown_key="AMENDMENT-UNKNOWN-KEY",
+    missing_key="AMENDMENT-MISSING-KEY",
+    type="AMENDMENT-TYPE",
+    value="AMENDMENT-VALUE",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """One change of a spec: what was found, why it could happen, and what follows.
+
+    ``body`` is the Markdown below the front matter, its line ends as ``\\n`` and without the blank lines around it.
+    """
+
+    amendment: str = field(
+        metadata={
+            "pattern": TITLE, "expected": "a title of one line", "max_length": 200,
+            "description": "the amendment in one line",
+        }
+    )  # fmt: skip
+    created: str = field(
+        metadata={
+            "pattern": CREATED, "expected": "a time in UTC such as 2026-11-21T17:50:00Z",
+            "description": "when it was written; releases are ordered by it",
+        }
+    )  # fmt: skip
+    bump: BumpWord = field(metadata={"description": "how far it moves the version of the spec"})
+    finding: str = field(metadata={**_TEXT, "description": "what was found"})
+    five_whys: tuple[str, ...] = field(
+        metadata={**_TEXT, "description": "five answers, each to the question why the one above it could be"}
+    )
+    net_effect: str = field(metadata={**_TEXT, "description": "what is different from now on"})
+    contracts: Mapping[str, BumpWord] = field(
+        default_factory=dict,
+        metadata={
+            "key_pattern": CONTRACT_NAME,
+            "key_expected": "the name of a contract",
+            "description": "each contract that it changes, and how far that moves its version",
+        },
+    )
+    evidence: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "pattern": DIGEST, "expected": "the sha256 of a statement, or at least its first 12 digits",
+            "description": "the statements that it rests on",
+        },
+    )  # fmt: skip
+    lessons: tuple[str, ...] = field(
+        default=(), metadata={**_TEXT, "description": "what to do otherwise next time; numbered when released"}
+    )
+    supersedes: tuple[int, ...] = field(default=(), metadata={"description": "the sections that it takes the place of"})
+    body: str = field(default="", metadata={"key": None})
+
+    @property
+    def moves(self) -> Bump:
+        """How far the spec's version moves."""
+        return Bump.of(self.bump)
+
+    @property
+    def moves_contracts(self) -> Mapping[str, Bump]:
+        """How far the version of each contract that it names moves."""
+        return {name: Bump.of(word) for name, word in self.contracts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class AmendmentFile:
+    """One amendment file as read.
+
+    ``amendment`` is None where an error stands in the way; a text that nobody has written yet is none. ``digest`` is
+    the sha256 of the raw bytes, ``path`` as shown in diagnostics.
+    """
+
+    path: str
+    digest: str
+    amendment: Amendment | None
+    diagnostics: tuple[Diagnostic, ...]
+    places: Index = field(default_factory=dict)
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that are no mere warnings."""
+        return tuple(one for one in self.diagnostics if one.severity == "error")
+
+    def position(self, *trail: str | int) -> Position:
+        """Where the value at ``trail`` starts; of what encloses it, where there is no such value."""
+        return _position(self.places, trail)
+
+    def key_position(self, *trail: str | int) -> Position:
+        """Where the key at the end of ``trail`` starts."""
+        return self.places[trail][0] if trail in self.places else self.position(*trail)
+
+
+def read_amendment(
+    source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS, whole: bool = True
+) -> AmendmentFile:
+    """Read one amendment file with everything that is wrong with it alone.
+
+    Args:
+        source: the file, or its bytes.
+        shown: the path to name in diagnostics; the path itself when absent.
+        limits: what the file may cost.
+        whole: also whether its texts can stand among others; a file that was released has passed that.
+    """
+    name = shown or (str(source) if isinstance(source, Path) else "<bytes>")
+    faults, raw = Faults(name, limits), b""
+    try:
+        raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits)
+        if len(raw) > limits.max_contract_bytes:
+            refuse_size(len(raw), faults, limits)
+        text = decoded(raw, faults).replace("\r\n", "\n").replace("\r", "\n")
+        front, body, line = _parted(text, faults)
+    except UnreadableError:
+        return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), None, faults.sorted())
+    file = read_yaml(front.encode(), shown=name, limits=limits)
+    if file.root is None:
+        return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), None, file.diagnostics)
+    built = Builder(faults, _RULES).build(record_shape(Amendment), file.root)
+    places = index(file.root)
+    amendment = None
+    if built is not INVALID:
+        amendment = replace(built, body=body.strip("\n"))
+        _check(amendment, places, faults)
+        if whole:
+            _check_texts(amendment, places, _Body(body, line), faults, limits)
+    diagnostics = tuple(sorted((*file.diagnostics, *faults.sorted()), key=lambda one: (one.line, one.column)))
+    sound = all(one.severity != "error" for one in diagnostics)
+    return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), amendment if sound else None, diagnostics, places)
+
+
+def _parted(text: str, faults: Faults) -> tuple[str, str, int]:
+    """Front matter (with the line that opens it, so that lines keep their numbers), body, and the body's first line."""
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        message = "an amendment starts with its front matter: a line '---', then YAML, then a line '---'"
+        faults.add("AMENDMENT-FRONT-MATTER", Position(), message, "contract amend new writes one to fill in")
+        raise UnreadableError
+    for number, line in enumerate(lines[1:], start=1):
+        if line.rstrip() == "---":
+            return "\n".join([*lines[:number], ""]), "\n".join(lines[number + 1 :]), number + 2
+    message = "the front matter begins here and never ends"
+    faults.add("AMENDMENT-FRONT-MATTER", Position(), message, "put a line '---' between it and the text")
+    raise UnreadableError
+
+
+def _check(amendment: Amendment, places: Index, faults: Faults) -> None:
+    """What the shape of an amendment cannot say."""
+    if not _is_instant(amendment.created):
+        message = f"created: there is no such time as {amendment.created}"
+        faults.add("AMENDMENT-VALUE", _position(places, ("created",)), message, "write the time in UTC")
+    if len(amendment.five_whys) != WHYS:
+        given = len(amendment.five_whys)
+        message = f"five_whys has {given} {'answer' if given == 1 else 'answers'}, expected {WHYS}"
+        hint = "ask why once more" if given < WHYS else "join answers to the same question"
+        faults.add("AMENDMENT-WHYS", _position(places, ("five_whys",)), message, hint)
+    highest = max(amendment.moves_contracts.items(), key=lambda one: one[1], default=None)
+    if highest and highest[1] > amendment.moves:
+        name, bump = highest
+        message = (
+            f"bump is {amendment.bump}, but contract {name} moves by {bump.word}, and the spec promises what it says"
+        )
+        faults.add("AMENDMENT-BUMP", _position(places, ("bump",)), message, f"write 'bump: {bump.word}'")
+    for number, section in enumerate(amendment.supersedes):
+        if section < 1:
+            message = f"supersedes: {section} is no section"
+            faults.add("AMENDMENT-VALUE", _position(places, ("supersedes", number)), message, "sections count from 1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    text: str
+    line: int
+
+
+def _check_texts(amendment: Amendment, places: Index, body: _Body, faults: Faults, limits: ContractLimits) -> None:
+    """Whether everything was written, and can stand in a spec without reaching beyond its section."""
+    for trail, text in _texts(amendment):
+        if text.strip() == PLACEHOLDER:
+            message = f"{trail[0]} has not been written yet"
+            hint = f"write it in the place of '{PLACEHOLDER}'; it cannot be released before"
+            faults.add("AMENDMENT-PLACEHOLDER", _position(places, trail), message, hint)
+            continue
+        found = block_faults(text) if trail in _BLOCKS else line_faults(" ".join(text.split()))
+        for one in found:
+            faults.add("AMENDMENT-MARKDOWN", _position(places, trail), _in_words(trail, one, text), one.hint)
+    if len(body.text) > limits.max_body_characters:
+        message = f"the text has {len(body.text)} characters; at most {limits.max_body_characters} are read"
+        faults.add(
+            "YAML-TOO-LARGE", Position(body.line), message, "keep logs and tables beside the spec, and link them"
+        )
+        return
+    for one in block_faults(body.text):
+        faults.add("AMENDMENT-MARKDOWN", Position(body.line + one.line - 1), one.message, one.hint)
+
+
+_BLOCKS: tuple[Trail, ...] = (("finding",), ("net_effect",))
+
+
+def _texts(amendment: Amendment) -> Iterator[tuple[Trail, str]]:
+    yield ("finding",), amendment.finding
+    yield from ((("five_whys", number), why) for number, why in enumerate(amendment.five_whys))
+    yield ("net_effect",), amendment.net_effect
+    yield from ((("lessons", number), lesson) for number, lesson in enumerate(amendment.lessons))
+
+
+def _in_words(trail: Trail, fault: MarkdownFault, text: str) -> str:
+    name = str(trail[0]) if len(trail) == 1 else f"{trail[0]}[{trail[1]}]"
+    several = trail in _BLOCKS and "\n" in text.strip("\n")
+    return f"{name}{f', line {fault.line} of it' if several else ''}: {fault.message}"
+
+
+def _is_instant(created: str) -> bool:
+    try:
+        datetime.fromisoformat(created)
+    except ValueError:
+        return False
+    return True
+
+
+def _position(places: Index, trail: Trail) -> Position:
+    while trail not in places:
+        if not trail:
+            return Position()
+        trail = trail[:-1]
+    return places[trail][1].position
