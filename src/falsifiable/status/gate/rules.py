@@ -126,6 +126,13 @@ _ALL = (
         "Merge that branch first, or record again here.",
     ),
     GateRule(
+        "GATE-SIGNATURE-FORGED",
+        "a signature that is not of what it lies beside",
+        "It names a key that trust.yaml of the earlier commit knows, and does not verify with it over these bytes: it "
+        "was forged, or taken from another statement.",
+        "Remove it, and sign again with the key.",
+    ),
+    GateRule(
         "GATE-STATUS-UNVOUCHED",
         "a status rose, and nobody vouches for what it rose on",
         "INTEGRATION and above count only on evidence that is signed by a key which trust.yaml of the earlier commit "
@@ -147,10 +154,10 @@ _ALL = (
     ),
     GateRule(
         "GATE-TRUST-CHANGED",
-        "who is trusted changed, and nobody who was trusted has agreed",
-        "Signatures are weighed by trust.yaml of the earlier commit, so that nobody can let himself in. A change of it "
-        "needs a signed agreement of somebody whom the earlier one allows to review.",
-        "contract evidence review trust.yaml --key FILE --by NAME, by one of the reviewers of the earlier policy.",
+        "who is trusted changed, and nobody has said that he looked at it",
+        "Signatures are weighed by trust.yaml of the earlier commit, so that nobody can let himself in by the commit that "
+        "he is let in for. Once merged, the new policy counts: somebody who may decide that has to look at it first.",
+        "Whoever has looked at the new file runs the gate with --accept-trust and its sha256.",
     ),
     GateRule(
         "GATE-HISTORY-REWRITTEN",

@@ -1,0 +1,244 @@
+"""The gate: whether what changed between two commits may move a status or a percentage, and every reason why not.
+
+The rules that compare contracts, checks, points and standings are pure and live in the status room; here they are put
+to two commits, together with what is said of regions, evidence, signatures and amendments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from falsifiable.contracts.comparison import compare_sets
+from falsifiable.contracts.trust import TRUST_FILE
+from falsifiable.evidence import Signature, sha256_of, verified
+from falsifiable.evidence.append_only import deletions
+from falsifiable.evidence.reviews import reviews_of
+from falsifiable.spec.findings import Finding
+from falsifiable.spec.ledger import changelog_path, spec_path
+from falsifiable.spec.regions import RegionError, find_regions
+from falsifiable.spec.side import Side, amended_since, released_since
+from falsifiable.spec.update import check_specs
+from falsifiable.status import ContractStanding, standings
+from falsifiable.status.gate.block import Block
+from falsifiable.status.gate.claims import typed_versions, weakened_checks, weakened_claims
+from falsifiable.status.gate.movement import unsigned, unvouched_rises
+from falsifiable.status.gate.ships import ShipMovement, ship_blocks, ship_movements
+from falsifiable.status.gate.weights import weakened_ships
+from falsifiable.status.grounds import Grounds
+from falsifiable.status.vouching import Vouching
+from falsifiable.validation.results import ContractResult
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is asked of a change beyond the rules that always hold.
+
+    ``require_signed``: every claim at INTEGRATION or above rests on signed evidence. ``release``: nothing is falsified.
+    ``accepted_trust``: the sha256 of a ``trust.yaml`` that whoever runs the gate has looked at. ``today`` decides which
+    waivers are over.
+    """
+
+    today: date
+    require_signed: bool = False
+    release: bool = False
+    accepted_trust: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate says: it refuses for ``blocks``, and cannot decide for what is ``undecided``.
+
+    ``notes`` are worth knowing and refuse nothing; ``ships`` say how each percentage moved. ``unvouched`` names the
+    contracts that the gate's own job could vouch for by judging them again.
+    """
+
+    base: str
+    head: str
+    blocks: tuple[Block, ...] = ()
+    undecided: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    ships: tuple[ShipMovement, ...] = ()
+    unvouched: tuple[str, ...] = field(default=())
+
+
+def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, ContractResult] | None = None) -> Decision:
+    """Whether ``head`` may follow ``base``.
+
+    ``again`` holds what this very job judged, by contract: what it derived again needs no signature. A file of the
+    later commit that is not valid refuses everything else unseen: claims that cannot be read hold nothing.
+    """
+    decision = Decision(base.commit, head.commit)
+    if invalid := tuple(Block("GATE-INVALID", one.place, f"{one.rule}: {one.message}", one.hint) for one in head.faults):
+        return replace(decision, blocks=(*invalid, *_deleted(base, head)))
+    of_regions = check_specs(head.ledger, head.repository, base=base.commit)
+    vouching = Vouching(_unsigned(base, head), again or {})
+    before, after = base.ledger.standings(), head.ledger.standings()
+    statements, code = head.ledger.statements, head.ledger.code
+    counted = standings(tuple(head.contracts.values()), statements, code, head.repository, vouching.doubt)
+    rises = list(unvouched_rises(before, after, counted, vouching))
+    ships = ship_movements(
+        {one: (base.ship_files[one], _grounds(base, before, base)) for one in base.ship_files},
+        {one: (head.ship_files[one], _grounds(head, after, base)) for one in head.ship_files},
+        {one: (head.ship_files[one], _grounds(head, counted, base, vouching)) for one in head.ship_files},
+    )
+    blocks = (
+        *_amendment_faults(of_regions),
+        *_claims(base, head),
+        *_weights(base, head),
+        *_regions(base, head, of_regions),
+        *_evidence(base, head),
+        *_deleted(base, head),
+        *_trust(base, head, demands),
+        *rises,
+        *ship_blocks(ships, demands.today),
+        *(unsigned(counted, after) if demands.require_signed else ()),
+        *(_falsified(after, ships) if demands.release else ()),
+    )
+    return replace(
+        decision,
+        blocks=tuple(dict.fromkeys(blocks)),
+        undecided=tuple(dict.fromkeys(one.message for one in of_regions if one.kind == "undecided")),
+        notes=tuple(_notes(of_regions, counted, after)),
+        ships=ships,
+        unvouched=tuple(_lower(counted, after)),
+    )
+
+
+def _claims(base: Side, head: Side) -> Iterator[Block]:
+    contracts, _ = amended_since(base, head)
+    was, now = base.code.catalogue.signatures, head.code.catalogue.signatures
+    compared = compare_sets(base.contracts.values(), head.contracts.values(), was, now)
+    yield from weakened_claims((change for one in compared for change in one.changes), contracts)
+    yield from weakened_checks(tuple(base.contracts.values()), was, now, contracts)
+    yield from typed_versions(base.contracts, head.contracts, released_since(base, head))
+
+
+def _weights(base: Side, head: Side) -> Iterator[Block]:
+    return weakened_ships(base.ship_files, head.ship_files, amended_since(base, head)[1])
+
+
+_OF_REGIONS = {
+    "edited": "GATE-REGION-EDITED",
+    "out-of-date": "GATE-REGION-EDITED",
+    "stale": "GATE-REGION-EDITED",
+    "marker": "GATE-REGION-MOVED",
+    "evidence": "GATE-EVIDENCE-BROKEN",
+}
+
+
+def _regions(base: Side, head: Side, found: tuple[Finding, ...]) -> Iterator[Block]:
+    for one in found:
+        if one.severity == "error" and one.kind in _OF_REGIONS:
+            where = one.path if one.line is None else f"{one.path}:{one.line}"
+            yield Block(_OF_REGIONS[one.kind], where, one.message, one.hint)
+    for spec in base.ledger.specs:
+        for path in (spec_path(base.ledger.root, spec), changelog_path(base.ledger.root, spec)):
+            shown = path.relative_to(base.ledger.root).as_posix()
+            for name in sorted(_region_names(base, shown) - _region_names(head, shown)):
+                yield Block("GATE-REGION-MOVED", shown, f"the region {name} is gone, or no longer between its markers")
+
+
+def _region_names(side: Side, path: str) -> set[str]:
+    try:
+        return {one.name for one in find_regions(side.files.get(path, b"")).found}
+    except RegionError:
+        return set()
+
+
+def _amendment_faults(found: tuple[Finding, ...]) -> Iterator[Block]:
+    for one in found:
+        if one.kind == "amendment" and one.severity == "error":
+            yield Block("GATE-INVALID", f"{one.path}:{one.line}", one.message, one.hint)
+
+
+def _evidence(base: Side, head: Side) -> Iterator[Block]:
+    """New statements from outside this history, and signatures that are not of what they lie beside."""
+    for digest, (spec, statement) in head.statements.items():
+        name = f"spec/{spec}/evidence/{digest}.json"
+        context = statement.context
+        if digest not in base.statements and context.commit is not None:
+            member = head.repository.membership(context.commit, context.trees)
+            if member.counts == "no":
+                yield Block("GATE-EVIDENCE-FOREIGN", name, member.why, "merge its branch first, or record again here")
+        for one in _signatures(head, spec, digest):
+            verification = verified(statement, (one,), base.policy, spec)
+            if verification.outcome == "invalid":
+                yield Block("GATE-SIGNATURE-FORGED", name, verification.said)
+
+
+def _signatures(side: Side, spec: str, digest: str) -> tuple[Signature, ...]:
+    return side.ledger.evidence[spec].signatures.get(digest, ())
+
+
+def _unsigned(base: Side, head: Side) -> dict[str, str]:
+    """Statements of the later commit without a signature that the earlier commit's policy allows, each with why."""
+    found = {}
+    for digest, (spec, statement) in head.statements.items():
+        verification = verified(statement, _signatures(head, spec, digest), base.policy, spec)
+        if verification.outcome != "signed":
+            found[digest] = "" if verification.outcome == "unsigned" else verification.said
+    return found
+
+
+def _deleted(base: Side, head: Side) -> Iterator[Block]:
+    for one in deletions(base.files, head.files):
+        message = f"this {one.kind} was {one.happened}; evidence is only ever added to"
+        yield Block("GATE-EVIDENCE-DELETED", one.path, message, f"git checkout {base.commit[:12]} -- {one.path}")
+    for path, data in sorted(base.files.items()):
+        if "/amendments/released/" in path and head.files.get(path) != data:
+            happened = "was altered" if path in head.files else "is gone"
+            hint = f"git checkout {base.commit[:12]} -- {path}"
+            yield Block("GATE-HISTORY-REWRITTEN", path, f"this released amendment {happened}", hint)
+
+
+def _trust(base: Side, head: Side, demands: Demands) -> Iterator[Block]:
+    was, now = base.files.get(TRUST_FILE), head.files.get(TRUST_FILE)
+    if was is None or was == now:
+        return
+    digest = sha256_of(now) if now is not None else ""
+    if now is not None and demands.accepted_trust == digest:
+        return
+    what = f"its sha256 is {digest}" if digest else "it is gone"
+    hint = f"who has looked at it runs the gate with --accept-trust {digest}" if digest else "restore it"
+    yield Block("GATE-TRUST-CHANGED", TRUST_FILE, f"who is trusted changed; {what}", hint)
+
+
+def _grounds(
+    side: Side, where: tuple[ContractStanding, ...], policy: Side, vouching: Vouching | None = None
+) -> Grounds:
+    """What the ship files of ``side`` are weighed by; reviews count by the policy of the earlier commit."""
+    reviews: dict[str, tuple[str, ...]] = {}
+    for spec in side.ledger.specs:
+        reviews |= reviews_of(side.ledger.root, spec, policy.policy)
+    ledger = side.ledger
+    grounds = Grounds(ledger.contracts, where, ledger.statements, ledger.code, ledger.history, reviews)
+    return grounds if vouching is None else replace(grounds, doubt=vouching.doubt)
+
+
+def _falsified(after: tuple[ContractStanding, ...], ships: tuple[ShipMovement, ...]) -> Iterator[Block]:
+    """Claims that current evidence refutes, but for those of a criterion that somebody waived openly."""
+    waived = {name for ship in ships for one in ship.after.waived for name in one.criterion.falsifiers}
+    for standing in after:
+        for claim in standing.falsifiers:
+            if claim.status < 0 and claim.falsifier not in waived:
+                yield Block("GATE-FALSIFIED", claim.falsifier, "; ".join(claim.needs))
+
+
+def _lower(counted: tuple[ContractStanding, ...], after: tuple[ContractStanding, ...]) -> Iterator[str]:
+    """Contracts in which something stands lower by what is vouched for."""
+    counting = {one.contract: one for one in counted}
+    for one in after:
+        vouched = {claim.falsifier: claim.status for claim in counting[one.contract].falsifiers}
+        if any(vouched[claim.falsifier] < claim.status for claim in one.falsifiers):
+            yield one.contract
+
+
+def _notes(
+    found: tuple[Finding, ...], counted: tuple[ContractStanding, ...], after: tuple[ContractStanding, ...]
+) -> Iterator[str]:
+    yield from (str(one) for one in found if one.severity == "note")
+    if lower := list(_lower(counted, after)):
+        names = ", ".join(lower)
+        yield f"nobody vouches for evidence of {names}; it did not move a status, and --require-signed would refuse it"

@@ -1,0 +1,116 @@
+"""One of the two commits that a gate compares: everything it says, read from a folder that it was exported to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from falsifiable.contracts import Contract, Diagnostic, Ship, TrustPolicy, load_workspace, workspace_trust
+from falsifiable.contracts.ship_check import Ships, load_ships
+from falsifiable.contracts.trust import NOBODY
+from falsifiable.contracts.versions import Bump
+from falsifiable.evidence import Repository, Statement
+from falsifiable.spec.amendments import Section, highest_bumps
+from falsifiable.spec.ledger import Ledger, open_ledger
+from falsifiable.status import JudgingCode
+from falsifiable.validation.code_at import Code
+
+
+@dataclass(frozen=True)
+class Side:
+    """A commit as the gate sees it.
+
+    ``repository`` answers for the history of this commit, ``code`` for what judges at it, and ``files`` holds the bytes
+    of everything under ``spec/`` and of ``trust.yaml``, by path.
+    """
+
+    repository: Repository
+    ledger: Ledger
+    code: Code
+    contracts: Mapping[str, Contract]
+    ships: Ships
+    policy: TrustPolicy
+    diagnostics: tuple[Diagnostic, ...]
+    files: Mapping[str, bytes]
+
+    @property
+    def commit(self) -> str:
+        """The commit's id."""
+        return self.repository.head or ""
+
+    @property
+    def faults(self) -> Iterator[Diagnostic]:
+        """What is wrong with its contracts, ship files and trust policy; amendments are told with the regions."""
+        return (one for one in (*self.diagnostics, *self.ships.diagnostics) if one.severity == "error")
+
+    @cached_property
+    def ship_files(self) -> dict[str, Ship]:
+        """The sound ship files, by spec."""
+        return {one.ship: one for one in self.ships.sound}
+
+    @cached_property
+    def statements(self) -> dict[str, tuple[str, Statement]]:
+        """Every statement by its sha256, with the spec among whose evidence it lies."""
+        return {
+            one.sha256: (spec, one) for spec, evidence in self.ledger.evidence.items() for one in evidence.statements
+        }
+
+    def sections(self, spec: str) -> tuple[Section, ...]:
+        """The released amendments of ``spec``."""
+        log = self.ledger.amendments.get(spec)
+        return log.sections if log else ()
+
+
+def read_side(folder: Path, repository: Repository, code: Code) -> Side:
+    """The commit that ``repository`` asks about, exported to ``folder`` and judged by ``code``. Raises OSError."""
+    catalogue = code.catalogue
+    workspace = load_workspace(folder, catalogue.signatures)
+    ceilings = {name: one.level for name, one in catalogue.signatures.items()}
+    judging = JudgingCode(catalogue.source_digests, code.semantics, ceilings)
+    policy, of_policy = workspace_trust(folder)
+    contracts = tuple(workspace.contracts) if not workspace.shipped else ()
+    return Side(
+        repository=repository,
+        ledger=open_ledger(folder, contracts, judging, repository),
+        code=code,
+        contracts={one.contract: one for one in contracts},
+        ships=load_ships(folder, contracts),
+        policy=policy or NOBODY,
+        diagnostics=(*(() if workspace.shipped else workspace.diagnostics), *of_policy),
+        files=_files_of(folder),
+    )
+
+
+def amended_since(base: Side, head: Side) -> tuple[dict[str, Bump], dict[str, Bump]]:
+    """What the amendments of ``head`` that ``base`` had not released answer for.
+
+    Returns: contract -> highest bump named for it, and spec -> highest bump of the spec itself.
+    """
+    contracts: dict[str, Bump] = {}
+    specs: dict[str, Bump] = {}
+    for spec, log in head.ledger.amendments.items():
+        released = {one.number for one in base.sections(spec)}
+        new = [one.amendment for one in log.sections if one.number not in released]
+        new += [one.amendment for one in log.pending if one.amendment is not None]
+        for name, bump in highest_bumps(new).items():
+            contracts[name] = max(bump, contracts.get(name, Bump.NONE))
+        specs[spec] = max((one.moves for one in new), default=Bump.NONE)
+    return contracts, specs
+
+
+def released_since(base: Side, head: Side) -> frozenset[str]:
+    """The contracts that a release between the two commits gave a version."""
+    return frozenset(
+        name
+        for spec, log in head.ledger.amendments.items()
+        for release in log.releases
+        if release.version not in {one.version for one in base.sections(spec)}
+        for name in release.contracts
+    )
+
+
+def _files_of(folder: Path) -> dict[str, bytes]:
+    places = [folder / "trust.yaml", *(folder / "spec").rglob("*")]
+    return {one.relative_to(folder).as_posix(): one.read_bytes() for one in places if one.is_file()}
