@@ -124,6 +124,14 @@ class Repository:
         done = self._run("cat-file", "blob", f"{commit}:{self._prefix}{path}")
         return done.stdout if done.returncode == 0 else None
 
+    def differ(self, one: str, other: str, folders: Iterable[str]) -> bool:
+        """Whether anything below ``folders`` (relative to the workspace) differs between two revisions.
+
+        Raises :class:`GitError` for a revision that git does not know.
+        """
+        places = [f":(top,literal){self._prefix}{folder}" for folder in folders]
+        return bool(places) and bool(self._git("diff", "--name-only", "--no-renames", one, other, "--", *places))
+
     def export(self, folder: Path) -> None:
         """Write the workspace as it is at ``head`` below the empty ``folder``; nothing of the repository changes.
 

@@ -70,7 +70,9 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
     later commit that is not valid refuses everything else unseen: claims that cannot be read hold nothing.
     """
     decision = Decision(base.commit, head.commit)
-    if invalid := tuple(Block("GATE-INVALID", one.place, f"{one.rule}: {one.message}", one.hint) for one in head.faults):
+    if invalid := tuple(
+        Block("GATE-INVALID", one.place, f"{one.rule}: {one.message}", one.hint) for one in head.faults
+    ):
         return replace(decision, blocks=(*invalid, *_deleted(base, head)))
     of_regions = check_specs(head.ledger, head.repository, base=base.commit)
     vouching = Vouching(_unsigned(base, head), again or {})

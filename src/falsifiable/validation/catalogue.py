@@ -44,9 +44,7 @@ def load_catalogue(cache: Cache | None = None) -> Catalogue:
     signatures: dict[str, CheckSignature] = {}
     digests: dict[str, str] = {}
     failed: dict[str, str] = {}
-    # The standard library first: no plugin takes the place of one of its checks.
-    plugins = {point.value for point in entry_points(group=GROUP)}
-    for plugin in sorted(plugins, key=lambda name: (name != STANDARD, name)):
+    for plugin in _plugins():
         known = _known(plugin, cache)
         if "failed" in known:
             failed[plugin] = known["failed"]
@@ -59,6 +57,17 @@ def load_catalogue(cache: Cache | None = None) -> Catalogue:
         signatures.update(found)
         digests.update(known["source_digests"])
     return Catalogue(signatures, digests, failed)
+
+
+def code_files() -> tuple[Path, ...]:
+    """The source files of everything that judges: this package, and all plugins."""
+    return tuple(path for name in ("falsifiable", *_plugins()) for path in _plugin_files(name).values())
+
+
+def _plugins() -> list[str]:
+    """The modules and packages that plugins announce; the standard library first: none takes the place of its checks."""
+    plugins = {point.value for point in entry_points(group=GROUP)}
+    return sorted(plugins, key=lambda name: (name != STANDARD, name))
 
 
 def _known(plugin: str, cache: Cache) -> dict[str, Any]:

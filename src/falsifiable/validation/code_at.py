@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.validation.catalogue import LOAD_SECONDS, Catalogue
+from falsifiable.falsifier import SEMANTICS
+from falsifiable.validation.catalogue import LOAD_SECONDS, Catalogue, code_files, load_catalogue
 
 
 class CodeError(Exception):
@@ -24,6 +25,18 @@ class Code:
 
     catalogue: Catalogue
     semantics: int
+
+
+def code_here() -> Code:
+    """The checks of this process: what is installed, and what lies in the checkout."""
+    return Code(load_catalogue(), SEMANTICS)
+
+
+def code_below(workspace: Path) -> tuple[str, ...]:
+    """The files of judging code that lie inside ``workspace``, relative to it: where none changed, the code did not."""
+    workspace = workspace.resolve()
+    files = (one.resolve() for one in code_files())
+    return tuple(sorted(one.relative_to(workspace).as_posix() for one in files if one.is_relative_to(workspace)))
 
 
 _LIST_CHECKS = """

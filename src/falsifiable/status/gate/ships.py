@@ -75,7 +75,9 @@ def _unvouched(ship: ShipMovement) -> Iterator[Block]:
     after, counted = ship.after.tally, ship.counted.tally
     if after.percent > was and counted.percent < after.percent:
         vouched = {one.criterion.id for one in ship.counted.criteria if one.discharged}
-        names = ", ".join(one.criterion.id for one in ship.after.criteria if one.discharged and one.criterion.id not in vouched)
+        names = ", ".join(
+            one.criterion.id for one in ship.after.criteria if one.discharged and one.criterion.id not in vouched
+        )
         message = f"{ship}; {counted} are vouched for, without {names}"
         yield Block("GATE-PERCENT-UNVOUCHED", ship.spec, message, "contract evidence sign with an allowed key")
 

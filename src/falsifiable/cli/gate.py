@@ -1,0 +1,123 @@
+"""``contract gate``: whether a change may move a status or a percentage."""
+
+from __future__ import annotations
+
+import datetime
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from falsifiable.cli import Failure
+from falsifiable.cli.common import Asked, open_workspace, run_validation, validation_options
+from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.contracts import find_root
+from falsifiable.evidence import GitError, Repository
+from falsifiable.report.gate import FORMATS
+from falsifiable.spec.gate import Decision, Demands, decide
+from falsifiable.spec.side import Side, read_side
+from falsifiable.validation.results import ContractResult
+
+
+@click.command()
+@click.option("--base", required=True, metavar="REF", help="The commit that the change starts from.")
+@click.option("--head", default="HEAD", show_default=True, metavar="REF", help="The commit that it ends with.")
+@click.option(
+    "--require-signed", is_flag=True, help="Every claim at INTEGRATION or above must rest on signed evidence."
+)
+@click.option("--release", is_flag=True, help="Refuse while a claim is falsified, unless its criterion is waived.")
+@click.option(
+    "--accept-trust", default="", metavar="SHA256", help="You have looked at the new trust.yaml with this sha256."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="text",
+    show_default=True,
+    help="For a person, a program, a job summary, or annotations in a pull request.",
+)
+@validation_options
+def command(
+    asked: Asked, base: str, head: str, require_signed: bool, release: bool, accept_trust: str, form: str
+) -> ExitCode:
+    """Compare two commits and refuse, with every reason, where a status or percentage moved without current evidence.
+
+    Evidence counts above PARTIAL where a key that trust.yaml of BASE allows has signed it, or where this very job comes
+    to the same verdicts on the same bytes: files are bound by artifacts.yaml, --run and --artifact as in validate, and
+    judged again only where somebody has to vouch for a status that rose.
+
+    \b
+    Examples:
+        contract gate --base origin/main
+        contract gate --base v1.2.0 --release --require-signed
+        contract gate --base origin/main --format markdown >> "$GITHUB_STEP_SUMMARY"
+
+    Exit codes: 0 passed, 5 refused, 2 cannot be decided from here (a shallow clone), 4 wrong usage.
+    """
+    if asked.contracts:
+        raise click.UsageError("the gate looks at all contracts; it takes no names")
+    root = asked.root or find_root(Path.cwd())
+    demands = Demands(datetime.datetime.now(tz=datetime.UTC).date(), require_signed, release, accept_trust)
+    try:
+        with tempfile.TemporaryDirectory(prefix="contract-gate-") as folder:
+            decision = _decided(asked, root, Path(folder), (base, head), demands)
+    except GitError as error:
+        raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
+    click.echo(FORMATS[form](decision), nl=False)
+    refused = ExitCode.GATE_REFUSED if decision.blocks else ExitCode.HELD
+    return combined([refused, ExitCode.COULD_NOT_RUN if decision.undecided else ExitCode.HELD])
+
+
+def _decided(asked: Asked, root: Path, folder: Path, revisions: tuple[str, str], demands: Demands) -> Decision:
+    base, head = _sides(root, folder, revisions)
+    decision = decide(base, head, demands)
+    if not (decision.blocks and decision.unvouched) or Repository(root).head != head.commit:
+        return decision
+    again = _judged_again(replace(asked, contracts=decision.unvouched, rehash=True))
+    return decide(base, head, demands, again)
+
+
+def _sides(root: Path, folder: Path, revisions: tuple[str, str]) -> tuple[Side, Side]:
+    """Both commits, exported below ``folder`` and read with the code that each of them has."""
+    from falsifiable.validation.code_at import CodeError, code_at, code_below, code_here
+
+    checked_out = Repository(root)
+    base, head = (
+        _exported(root, folder / name, revision) for name, revision in zip(("base", "head"), revisions, strict=True)
+    )
+    try:
+        here = checked_out.head == head.head and not checked_out.dirty
+        of_head = code_here() if here else code_at(folder / "head", root)
+        same = not checked_out.differ(str(base.head), str(head.head), code_below(root))
+        of_base = of_head if same else code_at(folder / "base", root)
+    except CodeError as error:
+        raise Failure(f"the checks of a commit cannot be listed: {error}", ExitCode.COULD_NOT_RUN) from error
+    return read_side(folder / "base", base, of_base), read_side(folder / "head", head, of_head)
+
+
+def _exported(root: Path, folder: Path, revision: str) -> Repository:
+    repository = Repository(root, revision)
+    if repository.problem:
+        raise Failure(f"{root} is in no git repository ({repository.problem}); a gate compares two commits")
+    if repository.head is None:
+        hint = "fetch it (git fetch, or fetch-depth: 0 in the checkout step), or name another"
+        raise Failure(
+            f"git knows no revision {revision!r} here; {hint}",
+            ExitCode.COULD_NOT_RUN if repository.shallow else ExitCode.INVALID,
+        )
+    folder.mkdir()
+    repository.export(folder)
+    return repository
+
+
+def _judged_again(asked: Asked) -> Mapping[str, ContractResult]:
+    """What this job finds on the bytes bound here, by contract."""
+    from falsifiable.cli.standing import with_known_commands
+
+    workspace, catalogue = open_workspace(asked.root)
+    results = run_validation(asked, workspace, catalogue)
+    known = with_known_commands(results, Repository(workspace.root))
+    return {one.contract: one for one in known}

@@ -1,0 +1,133 @@
+"""What the gate decided, for a person, a program, a job summary, and the annotations of a pull request."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from falsifiable.spec.gate import Decision
+from falsifiable.spec.markdown import escaped, table
+from falsifiable.status.gate.block import Block
+from falsifiable.status.gate.rules import GATE_RULES
+from falsifiable.status.gate.ships import ShipMovement
+
+SHORT_COMMIT = 12
+_PLACE = re.compile(r"(?P<file>[^:]+\.(?:md|yaml|json)):?(?P<line>\d+)?(?::\d+)?")
+
+
+def as_text(decision: Decision) -> str:
+    """Every reason with what to do next, and one last line that says whether the change may pass."""
+    lines = [f"gate: {_commits(decision)}", *(f"    {one}" for one in _percentages(decision))]
+    for block in _in_order(decision):
+        lines += [f"\n{block.rule}: {block.subject}", f"    {block.message}"]
+        lines += [f"    next: {block.hint}"] if block.hint else []
+    lines += ["", *(f"undecided: {one}" for one in decision.undecided), *(f"note: {one}" for one in decision.notes)]
+    return "\n".join([*lines, _verdict(decision)]) + "\n"
+
+
+def as_json(decision: Decision) -> str:
+    """The decision as one JSON document."""
+    document = {
+        "base": decision.base,
+        "head": decision.head,
+        "decision": _word(decision),
+        "blocks": [{**one.to_json(), "title": GATE_RULES[one.rule].title} for one in _in_order(decision)],
+        "undecided": list(decision.undecided),
+        "notes": list(decision.notes),
+        "ships": [_ship(one) for one in decision.ships],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def as_markdown(decision: Decision) -> str:
+    """A job summary."""
+    lines = [f"## Gate: {_word(decision)}", "", escaped(_commits(decision)), ""]
+    lines += [f"- {escaped(one)}" for one in _percentages(decision)]
+    if decision.blocks:
+        rows = (
+            (f"`{one.rule}`", escaped(one.subject), escaped(one.message), escaped(one.hint))
+            for one in _in_order(decision)
+        )
+        lines += ["", table(("Reason", "About", "Found", "Next"), rows)]
+    for title, every in (("Undecided", decision.undecided), ("Notes", decision.notes)):
+        lines += ["", f"### {title}", "", *(f"- {escaped(one)}" for one in every)] if every else []
+    return "\n".join(lines) + "\n"
+
+
+def as_github(decision: Decision) -> str:
+    """Workflow commands: each reason as an error beside the file it is about."""
+    return "".join(f"{line}\n" for line in _annotations(decision)) + f"{_verdict(decision)}\n"
+
+
+FORMATS: Mapping[str, Callable[[Decision], str]] = {
+    "text": as_text,
+    "json": as_json,
+    "markdown": as_markdown,
+    "github": as_github,
+}
+
+
+def _annotations(decision: Decision) -> Iterator[str]:
+    for block in _in_order(decision):
+        place = _PLACE.fullmatch(block.subject)
+        where = ""
+        if place:
+            line = f",line={place['line']}" if place["line"] else ""
+            where = f"file={_property(place['file'])}{line},"
+        yield f"::error {where}title={_property(block.rule)}::{_message(f'{block.subject}: {block.message}')}"
+    yield from (f"::warning title=gate::{_message(one)}" for one in decision.undecided)
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _in_order(decision: Decision) -> list[Block]:
+    """By rule in the order of their list, then by what they are about."""
+    order = {name: index for index, name in enumerate(GATE_RULES)}
+    return sorted(decision.blocks, key=lambda one: (order[one.rule], one.subject, one.message))
+
+
+def _commits(decision: Decision) -> str:
+    return f"{decision.base[:SHORT_COMMIT]} to {decision.head[:SHORT_COMMIT]}"
+
+
+def _percentages(decision: Decision) -> Iterator[str]:
+    for one in decision.ships:
+        held = [c.criterion.id for c in one.after.criteria if c.state == "held for review"]
+        waived = [c.criterion.id for c in one.after.waived]
+        yield str(one)
+        if held:
+            yield f"{one.spec}: held for review, and not counted: {', '.join(held)}"
+        if waived:
+            yield f"{one.spec}: waived, and not counted: {', '.join(waived)}"
+
+
+def _ship(one: ShipMovement) -> dict[str, object]:
+    was = one.before.ship.tally if one.before else None
+    return {
+        "spec": one.spec,
+        "before": float(was.percent) if was else None,
+        "after": float(one.after.tally.percent),
+        "vouched": float(one.counted.tally.percent),
+        "held_for_review": [c.criterion.id for c in one.after.criteria if c.state == "held for review"],
+        "waived": [c.criterion.id for c in one.after.waived],
+    }
+
+
+def _word(decision: Decision) -> str:
+    if decision.blocks:
+        return "refused"
+    return "undecided" if decision.undecided else "passed"
+
+
+def _verdict(decision: Decision) -> str:
+    if decision.blocks:
+        count = len(decision.blocks)
+        return f"refused for {count} {'reason' if count == 1 else 'reasons'}; contract explain RULE says more of each"
+    return "cannot be decided from here" if decision.undecided else "passed"
