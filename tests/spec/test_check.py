@@ -229,7 +229,7 @@ def test_a_shallow_clone_is_inconclusive_and_says_what_to_fetch(workspace: Path)
     [
         ("<!-- /contract:missing -->\n", "", "region missing begins here and never ends"),
         (MISSING, MISSING.replace("missing", "mising"), "did you mean missing?"),
-        (MISSING, MISSING.replace("missing", "x"), "known: missing, scoreboard, version"),
+        (MISSING, MISSING.replace("missing", "x"), "known: missing, roadmap, scoreboard, ship, version"),
         ("<!-- contract:missing -->", "here <!-- contract:missing -->", "a marker stands within a line of text"),
     ],
 )

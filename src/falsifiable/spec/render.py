@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from falsifiable.spec.markdown import escaped, table
+from falsifiable.spec.ship_regions import roadmap_region, ship_region
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
 
@@ -115,5 +116,7 @@ RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
     "version": _of_contracts(_version),
     "scoreboard": _of_contracts(_scoreboard),
     "missing": _of_contracts(_missing),
+    "ship": ship_region,
+    "roadmap": roadmap_region,
 }
 """The regions a spec may have, by name."""
