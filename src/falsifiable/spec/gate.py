@@ -27,6 +27,7 @@ from falsifiable.status.gate.movement import unsigned, unvouched_rises
 from falsifiable.status.gate.ships import ShipMovement, ship_blocks, ship_movements
 from falsifiable.status.gate.weights import weakened_ships
 from falsifiable.status.grounds import Grounds
+from falsifiable.status.testimony import nobody_doubts
 from falsifiable.status.vouching import Vouching
 from falsifiable.validation.results import ContractResult
 
@@ -215,8 +216,8 @@ def _grounds(
     for spec in side.ledger.specs:
         reviews |= reviews_of(side.ledger.root, spec, policy.policy)
     ledger = side.ledger
-    grounds = Grounds(ledger.contracts, where, ledger.statements, ledger.code, ledger.history, reviews)
-    return grounds if vouching is None else replace(grounds, doubt=vouching.doubt)
+    doubt = vouching.doubt if vouching else nobody_doubts
+    return Grounds(ledger.contracts, where, ledger.statements, ledger.code, ledger.history, reviews, doubt)
 
 
 def _falsified(after: tuple[ContractStanding, ...], ships: tuple[ShipMovement, ...]) -> Iterator[Block]:

@@ -16,6 +16,7 @@ from falsifiable.spec.amendment_regions import (
     lessons_region,
 )
 from falsifiable.spec.markdown import escaped, table
+from falsifiable.spec.ship_regions import roadmap_region, ship_region
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
 
@@ -128,6 +129,8 @@ RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
     "cadence": cadence_region,
     "lessons": lessons_region,
     "changelog": changelog_region,
+    "ship": ship_region,
+    "roadmap": roadmap_region,
 }
 """The regions a spec may have, by name."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from falsifiable.evidence import Statement
 from falsifiable.spec.amendments import AmendmentLog
-from falsifiable.status import ContractStanding
+from falsifiable.status import ContractStanding, RoadmapStanding, StageStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +16,16 @@ class SpecView:
 
     ``contracts`` are the standings of the contracts that name the spec, by name, and ``amendments`` its amendments: no
     renderer looks at those that are pending. ``evidence`` maps the sha256 of its statements to their contracts.
+    ``roadmap`` and ``stages`` follow from its ship file: None where it has none, or one with ``ship_faults`` faults.
     """
 
     spec: str
     contracts: tuple[ContractStanding, ...] = ()
     amendments: AmendmentLog = field(default_factory=lambda: AmendmentLog(""))
     evidence: Mapping[str, str] = field(default_factory=dict)
+    roadmap: RoadmapStanding | None = None
+    stages: tuple[StageStanding, ...] = ()
+    ship_faults: int = 0
 
     @classmethod
     def of(

@@ -65,7 +65,7 @@ def code_files() -> tuple[Path, ...]:
 
 
 def _plugins() -> list[str]:
-    """The modules and packages that plugins announce; the standard library first: none takes the place of its checks."""
+    """What plugins announce; the standard library first: none takes the place of one of its checks."""
     plugins = {point.value for point in entry_points(group=GROUP)}
     return sorted(plugins, key=lambda name: (name != STANDARD, name))
 

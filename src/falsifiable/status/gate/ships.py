@@ -56,7 +56,7 @@ def ship_movements(
 
 
 def ship_blocks(ships: Iterable[ShipMovement], today: date) -> Iterator[Block]:
-    """Percentages that rose on the word of nobody, steps newly declared done without evidence, waivers that are over."""
+    """Percentages that rose on nobody's word, steps newly declared done without evidence, waivers that are over."""
     for ship in ships:
         yield from _unvouched(ship)
         yield from _declared(ship)
