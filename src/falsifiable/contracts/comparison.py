@@ -160,7 +160,7 @@ def _changes(name: str, was: _Version | None, now: _Version | None) -> Iterator[
         return
     before, after = was.contract, now.contract
     if before.version != after.version:
-        why = "the number was typed; contract amend release writes it from the bumps that amendments name"
+        why = "the number itself claims nothing; contract amend release writes it from the bumps of amendments"
         yield Change(name, "version", "changed", before.version, after.version, why, Bump.NONE)
     yield from _words(name, before, after)
     yield from _spec(name, before, after)
