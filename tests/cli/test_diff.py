@@ -169,6 +169,7 @@ def test_a_file_is_compared_with_its_contract_alone(contract, workspace):
 
 @pytest.mark.parametrize("folder", [".", "contracts", "contracts/deep/.."])
 def test_a_folder_is_a_workspace_or_holds_contracts(contract, changed, folder):
+    (changed / "artifacts.yaml").write_text("export: export.gguf\n")  # which is no contract
     done = contract("diff", "main", folder)
     assert "Versions that this demands" in done.out
     assert done.out.count("->") == 2
@@ -256,6 +257,8 @@ def test_a_link_in_the_history_is_refused(contract, workspace):
 
 def test_a_folder_without_contracts_and_a_history_without_contracts(contract, here):
     (here / "empty").mkdir()
+    assert contract("diff", "empty", "empty").err.startswith("contract: empty holds no contract; name a folder")
+    (here / "empty/artifacts.yaml").write_text("export: export.gguf\n")
     assert contract("diff", "empty", "empty").err.startswith("contract: empty holds no contract; name a folder")
     git(here, "init", "-q")
     commit_all(here)

@@ -147,9 +147,9 @@ def _homes(contracts: Mapping[str, Contract]) -> dict[str, str]:
 
 def _with_move(change: Change, went: Mapping[str, str], came: Mapping[str, str]) -> Change:
     """A removed or added falsifier that stands, or stood, in another contract says in which."""
-    if change.kind == "removed" and change.subject in went and went[change.subject] != change.contract:
+    if change.kind == "removed" and change.subject in went:
         return replace(change, why=f"it moved to the contract {went[change.subject]}, and is claimed here no longer")
-    if change.kind == "added" and change.subject in came and came[change.subject] != change.contract:
+    if change.kind == "added" and change.subject in came:
         return replace(change, why=f"it moved here from the contract {came[change.subject]}")
     return change
 
