@@ -103,7 +103,7 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
         decision,
         blocks=tuple(dict.fromkeys(blocks)),
         undecided=tuple(dict.fromkeys(one.message for one in of_regions if one.kind == "undecided")),
-        notes=tuple(_notes(of_regions, counted, after)),
+        notes=tuple(_notes(of_regions, () if rises else tuple(_lower(counted, after)))),
         ships=ships,
         unvouched=tuple(_lower(counted, after)),
     )
@@ -238,10 +238,8 @@ def _lower(counted: tuple[ContractStanding, ...], after: tuple[ContractStanding,
             yield one.contract
 
 
-def _notes(
-    found: tuple[Finding, ...], counted: tuple[ContractStanding, ...], after: tuple[ContractStanding, ...]
-) -> Iterator[str]:
+def _notes(found: tuple[Finding, ...], unvouched: tuple[str, ...]) -> Iterator[str]:
     yield from (str(one) for one in found if one.severity == "note")
-    if lower := list(_lower(counted, after)):
-        names = ", ".join(lower)
-        yield f"nobody vouches for evidence of {names}; it did not move a status, and --require-signed would refuse it"
+    if unvouched:
+        names = ", ".join(unvouched)
+        yield f"nobody vouches for evidence of {names}; no status moved on it, and --require-signed would refuse it"

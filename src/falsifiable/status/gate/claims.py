@@ -38,7 +38,7 @@ _PAST = {"removed": "was removed", "loosened": "was loosened", "changed": "was c
 def _rule_of(change: Change) -> str:
     """The rule of a change by the place it was made in."""
     subject = change.subject
-    if subject.endswith(" up_to"):
+    if subject.endswith((" up_to", " ceiling")):
         return "GATE-CEILING-LOWERED"
     if subject.endswith(" check"):
         return "GATE-CHECK-SWAPPED"
@@ -53,7 +53,7 @@ def weakened_checks(
     after: Mapping[str, CheckSignature],
     amended: Mapping[str, Bump],
 ) -> Iterator[Block]:
-    """Checks that prove less, or lift less high, than they did: a counterexample is gone, or the level is lower.
+    """Checks that prove less than they did: a counterexample is gone, or has another name.
 
     Args:
         contracts: those of the earlier commit; only checks that one of them uses can weaken a claim.
@@ -73,9 +73,6 @@ def _weakened_check(contract: str, was: CheckSignature, now: CheckSignature) -> 
     for lost in sorted(set(was.counterexamples) - set(now.counterexamples)):
         message = f"the counterexample {lost} of {was.name} is gone, which proved that the check can fall"
         yield Block("GATE-COUNTEREXAMPLE-REMOVED", contract, message, hint)
-    if now.ceiling < was.ceiling:
-        message = f"verdicts of {was.name} lifted to {was.level}, now to {now.level}: its claims count as met sooner"
-        yield Block("GATE-CEILING-LOWERED", contract, message, hint)
 
 
 def typed_versions(
