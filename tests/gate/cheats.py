@@ -1,0 +1,443 @@
+"""Ways to cheat the gate: each is a change to commit, and the reason for which it must be refused.
+
+Read from top to bottom they are a list of what the gate is for. ``CHEATS`` maps the name of a cheat to its rule and the
+function that does it to a :class:`Vault`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from falsifiable.evidence import Statement, evidence_folder, parse_statement, write_signature, write_statement
+from falsifiable.evidence.dsse import authenticated
+from falsifiable.falsifier import Verdict
+from falsifiable.spec.regions import content_digest, find_regions
+
+SPEC = "spec/shop/spec.md"
+SHIP = "spec/shop/ship.yaml"
+SHOP = "contracts/shop.yaml"
+
+CHEATS: dict[str, tuple[str, Callable[[Any], None]]] = {}
+
+
+def cheat(rule: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
+    """Enter the decorated function under the reason for which it must be refused."""
+
+    def entered(function: Callable[[Any], None]) -> Callable[[Any], None]:
+        CHEATS[function.__name__.replace("_", "-")] = (rule, function)
+        return function
+
+    return entered
+
+
+# Statuses and percentages that were typed
+
+
+@cheat("GATE-REGION-EDITED")
+def status_typed_into_the_scoreboard(vault):
+    vault.edit(SPEC, "FALSIFIED", "DISCHARGED")
+
+
+@cheat("GATE-REGION-EDITED")
+def status_typed_and_the_marker_made_to_fit(vault):
+    """The digest in a marker is no secret: it only tells an honest hand edit from a region that is out of date."""
+    path = vault.root / SPEC
+    data = path.read_bytes()
+    region = find_regions(data).named("scoreboard")
+    typed = region.content.replace("FALSIFIED", "DISCHARGED")
+    text = data.decode().replace(region.content, typed)
+    path.write_text(text.replace(content_digest(region.content), content_digest(typed)))
+
+
+@cheat("GATE-REGION-EDITED")
+def percentage_typed_into_its_region(vault):
+    vault.edit(SPEC, "2 of 10 points: 20.0 %", "10 of 10 points: 100.0 %")
+
+
+@cheat("GATE-INVALID")
+def status_typed_into_a_contract(vault):
+    vault.edit(SHOP, "spec: shop", "spec: shop\nstatus: DISCHARGED")
+
+
+@cheat("GATE-STEP-DECLARED")
+def step_declared_done(vault):
+    vault.edit(SHIP, "hours: 2}", "hours: 2, declared_done: true}")
+
+
+@cheat("GATE-VERSION-TYPED")
+def version_of_a_contract_typed(vault):
+    vault.edit(SHOP, "version: 1.0.0", "version: 1.1.0")
+
+
+# Regions that say something else by standing elsewhere
+
+
+@cheat("GATE-REGION-MOVED")
+def markers_of_the_scoreboard_taken_out(vault):
+    path = vault.root / SPEC
+    path.write_text("".join(one for one in path.read_text().splitlines(True) if "contract:scoreboard" not in one))
+
+
+@cheat("GATE-REGION-MOVED")
+def markers_moved_into_a_code_block(vault):
+    path = vault.root / SPEC
+    data = path.read_text()
+    region = find_regions(data.encode()).named("ship")
+    whole = data.encode()[region.start : region.end].decode()
+    path.write_text(data.replace(whole, "```\n" + whole.rstrip("\n") + "\n```\n**10 of 10 points: 100.0 %**\n"))
+
+
+@cheat("GATE-REGION-MOVED")
+def spec_deleted(vault):
+    (vault.root / SPEC).unlink()
+
+
+# Evidence that is not what it seems
+
+
+def _write(vault, statement: Statement) -> None:
+    parse_statement(statement.data)  # well-formed and named correctly: nothing but its origin is wrong
+    write_statement(evidence_folder(vault.root, "shop"), statement)
+    vault.contract("record", "--regions", "--artifact", "trained=nowhere", "--artifact", "run=nowhere")
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def statement_forged_over_one_that_falsifies(vault):
+    """The hidden size is 56; the statement says that it was found to be a thousand."""
+    fallen = vault.statement_of("fallen")
+    judged = replace(fallen.judgements[0], verdict=Verdict.of(True, examined=(1, "field"), hidden_size=1000))
+    _write(vault, replace(fallen, judgements=(judged,), supersedes=(fallen.sha256,)))
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def statement_of_other_bytes(vault):
+    """It held, on a file that is not the one bound here; nobody signed for it."""
+    statement = vault.statement_of("stall")
+    digest = hashlib.sha256(b"another file").hexdigest()
+    judged = tuple(
+        replace(one, artifacts=tuple(replace(bound, digest=digest) for bound in one.artifacts))
+        for one in statement.judgements
+    )
+    _recorded_elsewhere(vault, replace(statement, contract="unseen"), judged)
+
+
+def _recorded_elsewhere(vault, statement: Statement, judged: tuple) -> None:
+    path = vault.root / "contracts/unseen.yaml"
+    vault.contract("record", "unseen")
+    true = vault.statement_of("unseen")
+    (evidence_folder(vault.root, "shop") / f"{true.sha256}.json").unlink()
+    bound = judged[0].artifacts
+    mine = replace(true.judgements[0], artifacts=bound)
+    assert path.is_file()
+    write_statement(evidence_folder(vault.root, "shop"), replace(true, judgements=(mine,)))
+
+
+@cheat("GATE-EVIDENCE-DELETED")
+def evidence_edited_in_place(vault):
+    statement = vault.statement_of("fallen")
+    path = evidence_folder(vault.root, "shop") / f"{statement.sha256}.json"
+    path.write_text(path.read_text().replace("falsified", "held"))
+
+
+@cheat("GATE-EVIDENCE-BROKEN")
+def evidence_cut(vault):
+    statement = vault.statement_of("fallen")
+    path = evidence_folder(vault.root, "shop") / f"{'0' * 64}.json"
+    path.write_bytes(statement.data[: len(statement.data) // 2])
+
+
+@cheat("GATE-EVIDENCE-DELETED")
+def evidence_edited_and_renamed(vault):
+    """Its name fits its bytes again, and the statement that refuted the claim is gone."""
+    statement = vault.statement_of("fallen")
+    folder = evidence_folder(vault.root, "shop")
+    (folder / f"{statement.sha256}.json").unlink()
+    judged = replace(statement.judgements[0], verdict=Verdict.of(True, examined=(1, "field")))
+    write_statement(folder, replace(statement, judgements=(judged,)))
+
+
+@cheat("GATE-EVIDENCE-DELETED")
+def older_evidence_brought_back(vault):
+    """What was recorded last is deleted, so that what it superseded speaks again."""
+    folder = evidence_folder(vault.root, "shop")
+    (folder / f"{vault.statement_of('fallen').sha256}.json").unlink()
+
+
+@cheat("GATE-EVIDENCE-DELETED")
+def signature_deleted(vault):
+    next(evidence_folder(vault.root, "shop").glob("*.dsse.json")).unlink()
+
+
+@cheat("GATE-EVIDENCE-BROKEN")
+def skip_counted_among_the_passed(vault):
+    """A list of tests that passed does not follow from the judgements beside it."""
+    statement = vault.statement_of("fallen")
+    document = json.loads(statement.data)
+    document["predicate"]["passedTests"] = document["predicate"].pop("failedTests")
+    document["predicate"] |= {"failedTests": [], "result": "PASSED"}
+    data = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    (evidence_folder(vault.root, "shop") / f"{hashlib.sha256(data).hexdigest()}.json").write_bytes(data)
+
+
+@cheat("GATE-REGION-EDITED")
+def held_over_nothing(vault):
+    """A verdict over nothing, signed by whoever may sign: it earns nothing, and the region says that it did."""
+    statement = vault.statement_of("fallen")
+    judged = replace(statement.judgements[0], verdict=Verdict("held", examined=0))
+    new = replace(statement, judgements=(judged,), supersedes=(statement.sha256,))
+    write_statement(evidence_folder(vault.root, "shop"), new)
+    vault.sign("ci", new.sha256)
+    vault.edit(SPEC, "FALSIFIED", "INTEGRATION")
+
+
+@cheat("GATE-EVIDENCE-FOREIGN")
+def evidence_of_an_unmerged_branch(vault):
+    """Recorded on a branch that changed the contract, and brought here without it."""
+    vault.git("checkout", "--quiet", "-b", "elsewhere")
+    vault.edit("contracts/fallen.yaml", "{equals: 1000}", "{equals: 56}")
+    vault.commit("another claim")
+    before = set(vault.statements())
+    vault.record("fallen", regions=False)
+    (new,) = set(vault.statements()) - before
+    data = vault.statements()[new].data
+    vault.commit("and its evidence")
+    vault.git("checkout", "--quiet", "main")
+    (evidence_folder(vault.root, "shop") / f"{new}.json").write_bytes(data)
+
+
+# Signatures
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def recorded_from_an_edited_log(vault):
+    """The log of the run was edited and the record made to fit; what was found on it is nobody's word but the author's."""
+    log = vault.root / "run/metrics.jsonl"
+    was = log.read_bytes()
+    log.write_bytes(was.replace(b'"loss": ', b'"loss": 0.0', 1) if b'"loss": ' in was else was + b"\n")
+    _record_unsigned_and_restore(vault, {log: was})
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def recorded_from_an_edited_record(vault):
+    """``run.yaml`` says another device, which nobody has."""
+    record = vault.root / "run/run.yaml"
+    was = record.read_text()
+    assert "actual: cpu" in was
+    record.write_text(was.replace("actual: cpu", "actual: cuda"))
+    vault.edit("contracts/unseen.yaml", "device: cpu", "device: cuda")
+    vault.commit("what the evidence is about")
+    _record_unsigned_and_restore(vault, {record: was.encode()})
+
+
+def _record_unsigned_and_restore(vault, files: dict) -> None:
+    """The gate's job has the files as they were: those that the run really left."""
+    vault.record("unseen", signer=None)
+    for path, data in files.items():
+        path.write_bytes(data)
+
+
+def _unvouched(vault, signer: str | None) -> None:
+    """A true recording of files that the gate's job does not have."""
+    vault.record("unseen", signer=signer)
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: run/gone")
+    vault.edit("artifacts.yaml", "run: run\n", "")
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def nobody_signed(vault):
+    _unvouched(vault, None)
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def signed_with_a_foreign_key(vault):
+    _unvouched(vault, "mallory")
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def signed_by_a_reviewer(vault):
+    """Alice may review evidence, and not make it."""
+    _unvouched(vault, "alice")
+
+
+@cheat("GATE-TRUST-CHANGED")
+def signer_lets_himself_in(vault):
+    from falsifiable.evidence.keys import public_text
+
+    mallory = public_text(vault.keys["mallory"].public)
+    vault.edit("trust.yaml", "signers:\n", f'signers:\n  mallory: {{key: "{mallory}"}}\n')
+    vault.edit("trust.yaml", "evidence: [ci]", "evidence: [ci, mallory]")
+    vault.commit("mallory may sign")
+    _unvouched(vault, "mallory")
+
+
+@cheat("GATE-SIGNATURE-FORGED")
+def signature_with_the_name_of_an_allowed_key(vault):
+    """It names the key of ci, and was made with another."""
+    _unvouched(vault, None)
+    statement = vault.statement_of("unseen")
+    signature = vault.keys["mallory"].sign(authenticated(statement.data))
+    keyid = vault.keys["ci"].keyid
+    envelope = {
+        "payload": base64.b64encode(statement.data).decode(),
+        "payloadType": "application/vnd.in-toto+json",
+        "signatures": [{"keyid": keyid, "sig": base64.b64encode(signature).decode()}],
+    }
+    name = f"{statement.sha256}.{keyid}.dsse.json"
+    (evidence_folder(vault.root, "shop") / name).write_text(json.dumps(envelope, sort_keys=True, separators=(",", ":")))
+
+
+@cheat("GATE-EVIDENCE-BROKEN")
+def signature_of_another_statement(vault):
+    """A good signature, laid beside evidence that it is not of."""
+    _unvouched(vault, None)
+    folder, statement = evidence_folder(vault.root, "shop"), vault.statement_of("unseen")
+    signed = vault.statement_of("stall")
+    good = next(folder.glob(f"{signed.sha256}.*.dsse.json"))
+    (folder / good.name.replace(signed.sha256, statement.sha256)).write_bytes(good.read_bytes())
+
+
+# Claims that ask for less
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def threshold_loosened(vault):
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def threshold_loosened_with_a_minor_amendment(vault):
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+    vault.amend("a small change", bump="minor", shop="minor")
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def condition_of_discharge_loosened(vault):
+    vault.edit(SHOP, "{one_of: [0, 1, 2]}", "{one_of: [0, 1, 2, 3]}")
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def claim_about_another_file(vault):
+    vault.edit(SHOP, "on: {model: pretrained}", "on: {model: trained}")
+    vault.edit(SHOP, "  pretrained: {kind: model}\n", "")
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def required_contract_dropped(vault):
+    vault.edit(SHOP, "requires: [stall]\n", "")
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def default_of_a_check_loosened(vault):
+    """No contract changed: the threshold stands in the check."""
+    vault.edit("plugins/shop_checks.py", "Criterion(at_least=10)", "Criterion(at_least=1)")
+
+
+@cheat("GATE-CEILING-LOWERED")
+def ceiling_of_a_claim_lowered(vault):
+    vault.edit(SHOP, "check: shop.large-enough", "check: shop.large-enough\n    up_to: partial")
+
+
+@cheat("GATE-CEILING-LOWERED")
+def ceiling_of_a_check_lowered(vault):
+    vault.edit("plugins/shop_checks.py", '@falsifier("shop.large-enough")', '@falsifier("shop.large-enough", level="algorithm")')
+
+
+@cheat("GATE-CLAIM-REMOVED")
+def falsifier_removed(vault):
+    path = vault.root / "contracts/shop.yaml"
+    text = path.read_text()
+    path.write_text(text[: text.index("  - id: FALSIFY-SHOP-005")] + text[text.index("discharge:") :])
+    vault.edit(SHOP, "  pretrained: {kind: model}\n", "")
+
+
+@cheat("GATE-CLAIM-REMOVED")
+def falsifier_renamed(vault):
+    vault.edit(SHOP, "FALSIFY-SHOP-005", "FALSIFY-SHOP-006")
+
+
+@cheat("GATE-CLAIM-REMOVED")
+def contract_deleted(vault):
+    (vault.root / "contracts/fallen.yaml").unlink()
+
+
+@cheat("GATE-CLAIM-REMOVED")
+def condition_of_discharge_removed(vault):
+    vault.edit(SHOP, ", seed: {one_of: [0, 1, 2]}", "")
+    vault.edit(SHIP, "        quorum: {at_least: 2, distinct: run.seed}\n", "")
+
+
+@cheat("GATE-CHECK-SWAPPED")
+def check_swapped_for_a_weaker_one(vault):
+    vault.edit(SHOP, "check: shop.large-enough", "check: shop.present")
+
+
+@cheat("GATE-COUNTEREXAMPLE-REMOVED")
+def counterexample_deleted(vault):
+    path = vault.root / "plugins/shop_checks.py"
+    text = path.read_text()
+    start = text.index("@large_enough.counterexample\ndef hollow")
+    path.write_text(text[:start] + text[text.index('@falsifier("shop.present")') :])
+
+
+@cheat("GATE-INVALID")
+def look_alike_in_an_id(vault):
+    """A Cyrillic letter in the place of a Latin one: another id that reads the same."""
+    vault.edit(SHOP, "FALSIFY-SHOP-005", "FALSIFY-SHОP-005")
+
+
+# Points
+
+
+@cheat("GATE-WEIGHTS-REBASED")
+def criterion_reweighted(vault):
+    vault.edit(SHIP, "points: 6", "points: 1")
+
+
+@cheat("GATE-WEIGHTS-REBASED")
+def cheap_criterion_added(vault):
+    new = "      - {id: AC-SHOP-004, text: It is there, points: 90, falsifiers: [FALSIFY-STALL-001]}\n"
+    vault.edit(SHIP, "roadmap:", f"{new}roadmap:")
+
+
+@cheat("GATE-CRITERION-REMOVED")
+def criterion_removed(vault):
+    path = vault.root / SHIP
+    text = path.read_text()
+    path.write_text(text[: text.index("      - id: AC-SHOP-002")] + text[text.index("      - id: AC-SHOP-003") :])
+    vault.edit(SHIP, "earns: [AC-SHOP-002], ", "")
+
+
+@cheat("GATE-CRITERION-WEAKENED")
+def criterion_needs_a_falsifier_less(vault):
+    vault.edit(SHIP, "[FALSIFY-SHOP-001, FALSIFY-SHOP-002]", "[FALSIFY-SHOP-001]")
+
+
+@cheat("GATE-CRITERION-WEAKENED")
+def quorum_lowered(vault):
+    vault.edit(SHIP, "{at_least: 2, distinct: run.seed}", "{at_least: 1, distinct: run.seed}")
+
+
+@cheat("GATE-CRITERION-WEAKENED")
+def tripwire_taken_out(vault):
+    path = vault.root / SHIP
+    lines = path.read_text().splitlines(True)
+    path.write_text("".join(one for one in lines if "tripwires:" not in one and "measurement:" not in one))
+
+
+@cheat("GATE-WAIVER-EXPIRED")
+def waiver_that_is_over(vault):
+    vault.edit(SHIP, "expires: 2999-12-31", "expires: 2020-01-31")
+
+
+# History
+
+
+@cheat("GATE-HISTORY-REWRITTEN")
+def released_amendment_rewritten(vault):
+    (path,) = (vault.root / "spec/shop/amendments/released").rglob("*.md")
+    path.write_text(path.read_text().replace("What was found.", "Something nicer."))

@@ -1,0 +1,32 @@
+"""Every way to cheat the gate is refused, for the right reason."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from falsifiable.status.gate.rules import GATE_RULES
+
+sys.path.append(str(Path(__file__).parent))
+from cheats import CHEATS
+
+NEEDS_A_FLAG = {"GATE-UNSIGNED", "GATE-FALSIFIED", "GATE-PERCENT-UNVOUCHED"}
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_it_is_refused_for_the_right_reason(vault, name):
+    rule, commit_it = CHEATS[name]
+    commit_it(vault)
+    vault.commit(f"a cheat: {name}")
+    code, decision = vault.gate()
+    found = {one["rule"]: one for one in decision["blocks"]}
+    assert code == 5, decision
+    assert rule in found, sorted(found)
+    assert found[rule]["message"]
+
+
+def test_there_are_enough_of_them_and_every_rule_refuses_one():
+    assert len(CHEATS) >= 25
+    assert {rule for rule, _ in CHEATS.values()} | NEEDS_A_FLAG == set(GATE_RULES)
