@@ -33,9 +33,9 @@ def test_no_folder_holds_no_evidence(tmp_path: Path) -> None:
     assert read_evidence(tmp_path / "none") == Evidence()
 
 
-def test_signatures_and_temporary_files_are_no_statements(tmp_path: Path) -> None:
-    (tmp_path / f"{'a' * 64}.key.dsse.json").write_text("{}")
+def test_temporary_files_are_no_statements_and_no_signatures(tmp_path: Path) -> None:
     (tmp_path / ".half.json").write_text("{")
+    (tmp_path / ".half.dsse.json").write_text("{")
     assert read_evidence(tmp_path) == Evidence()
 
 

@@ -53,6 +53,7 @@ def command(run: Path, form: str, output: Path | None, root: Path | None) -> Non
     Exit codes: 0 the packet was written (whether it is promotable stands in it), 2 the run cannot be read.
     """
     from falsifiable.artifacts import ArtifactError, open_run
+    from falsifiable.evidence import write_atomically
     from falsifiable.report.packet import packet_of
     from falsifiable.report.packet_markdown import as_markdown
     from falsifiable.report.redaction import Redaction
@@ -67,7 +68,7 @@ def command(run: Path, form: str, output: Path | None, root: Path | None) -> Non
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        write_atomically(output, text.encode())
 
 
 def _known(root: Path | None) -> Knowledge:
