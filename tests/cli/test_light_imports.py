@@ -16,7 +16,7 @@ HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", 
         ["schema"],
         ["explain", "CONTRACT-UNKNOWN-KEY"],
         ["evidence", "--help"],
-        ["evidence", "verify"],
+        ["evidence", "log"],
     ],
 )
 def test_no_heavy_library_is_imported(shop, arguments):

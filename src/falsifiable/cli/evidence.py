@@ -118,6 +118,7 @@ def verify(require_signed: bool, form: str, root: Path | None) -> ExitCode:
     from falsifiable.cli.common import open_workspace
     from falsifiable.cli.standing import judging_code, ledger_of
     from falsifiable.evidence import Docket, audit
+    from falsifiable.report.text import counted
     from falsifiable.spec import spec_of
 
     workspace, catalogue = open_workspace(root)
@@ -134,10 +135,9 @@ def verify(require_signed: bool, form: str, root: Path | None) -> ExitCode:
         for one in found.findings:
             click.echo(f"{one.severity:<12}  {one}")
         errors = sum(one.severity == "error" for one in found.findings)
-        click.echo(
-            f"{found.statements} statements, {found.signed} signed by someone trusted, {found.reviews} reviews: "
-            + (f"{errors} not what they claim to be" if errors else "all are what they claim to be")
-        )
+        said = f"{errors} not what they claim to be" if errors else "all are what they claim to be"
+        looked_at = f"{counted(found.statements, 'statement')}, {found.signed} signed by someone trusted"
+        click.echo(f"{looked_at}, {counted(found.reviews, 'review')}: {said}")
     if not (found.statements or found.findings):
         return ExitCode.NOTHING_EXAMINED
     codes = {"error": ExitCode.FALSIFIED, "inconclusive": ExitCode.COULD_NOT_RUN}

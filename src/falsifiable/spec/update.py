@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from falsifiable.evidence import EvidenceProblem, Repository, Statement, write_atomically
+from falsifiable.evidence import EvidenceProblem, Repository, Statement, remove_abandoned, write_atomically
 from falsifiable.spec.findings import Finding, differences
 from falsifiable.spec.ledger import Ledger, planned_regions, rests_on, spec_path
 from falsifiable.spec.regions import Region, RegionError, Regions, find_regions, splice
@@ -50,6 +50,7 @@ def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> Sp
     if outdated:
         contents = {one.name: planned[one.name] for one in outdated}
         write_atomically(path, splice(data, contents, rests_on(ledger, spec)))
+        remove_abandoned(path.parent)
     findings = tuple(_edited(shown, one, planned[one.name]) for one in kept)
     return SpecUpdate(spec, path, tuple(one.name for one in outdated), findings)
 
