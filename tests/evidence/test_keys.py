@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import stat
@@ -111,8 +112,9 @@ def test_a_passphrase_locks_it(tmp_path: Path) -> None:
     write_key_pair(tmp_path / "ci.pem", key, "open sesame")
     assert b"ENCRYPTED" in (tmp_path / "ci.pem").read_bytes()
     assert read_private_key(tmp_path / "ci.pem", lambda: "open sesame") == key
-    with pytest.raises(SigningError, match="the passphrase does not open it"):
-        read_private_key(tmp_path / "ci.pem", lambda: "open barley")
+    for wrong in ("open barley", ""):
+        with pytest.raises(SigningError, match="the passphrase does not open it"):
+            read_private_key(tmp_path / "ci.pem", lambda said=wrong: said)
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604])
@@ -132,9 +134,16 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
         read_private_key(old, nobody_asks)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\0" * 100, b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
-)
+UNKNOWN_ALGORITHM = base64.b64encode(bytes.fromhex("302e020100300506032b656304220420") + bytes(32)).decode()
+NO_KEYS = [
+    b"",
+    b"\0" * 100,
+    b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    f"-----BEGIN PRIVATE KEY-----\n{UNKNOWN_ALGORITHM}\n-----END PRIVATE KEY-----\n".encode(),
+]
+
+
+@pytest.mark.parametrize("content", NO_KEYS)
 def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SigningError, match="no private key in PEM"):
         read_private_key(write(tmp_path / "ci.pem", content), nobody_asks)
