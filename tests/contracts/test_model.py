@@ -21,6 +21,8 @@ from falsifiable.contracts import Contract, ContractFile, Criterion, FalsifierDe
         (Criterion(below=1), [0.999], [1]),
         (Criterion(at_least=0, below=1), [0, 0.5], [1, -1]),
         (Criterion(equals=1, within=0.1), [1, 1.05, 0.95], [1.2, "1"]),
+        (Criterion(equals=0.3, within=0.1), [0.2, 0.4], [0.19999999999999998, 0.4000000000000001]),
+        (Criterion(equals=1, within=1), [0, 2], [-1e-17]),
         (Criterion(equals=1), [1, 1.0], [2, True]),
         (Criterion(equals="cuda"), ["cuda"], ["cpu", 1]),
         (Criterion(equals=True), [True], [1, "true"]),

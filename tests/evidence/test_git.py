@@ -179,3 +179,85 @@ def test_the_context_of_a_judgement(tmp_path: Path) -> None:
     assert (here.commit, here.trees, here.dirty, here.semantics) == (repository.head, repository.trees, False, 3)
     assert "numpy" in here.environment.versions
     assert describe_environment(("no-such-library",)).versions == {}
+
+
+def test_all_files_of_a_folder_at_a_revision(tmp_path: Path) -> None:
+    workspace = a_repository(tmp_path / "model [spec]")
+    (workspace / ".git").rename(tmp_path / ".git")
+    contracts = workspace / "contracts"
+    (contracts / "deep").mkdir()
+    (contracts / "deep" / "größe b.yaml").write_bytes(b"\0\n\nblob 3\n")
+    (contracts / "empty.yaml").write_bytes(b"")
+    (contracts / "notes.txt").write_text("notes")
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "of-the-top.yaml").write_text("another workspace")
+    (workspace / "contracts-old").mkdir()
+    (workspace / "contracts-old" / "a.yaml").write_text("old")
+    commit_all(tmp_path)
+    (contracts / "packaging.yaml").write_text("contract: changed\n")
+    (contracts / "later.yaml").write_text("not committed")
+    repository = Repository(workspace)
+    assert repository.files_at("HEAD", "contracts", ".yaml") == {
+        "contracts/deep/größe b.yaml": b"\0\n\nblob 3\n",
+        "contracts/empty.yaml": b"",
+        "contracts/packaging.yaml": b"contract: packaging\n",
+    }
+    assert list(repository.files_at("main~1", "contracts")) == [], "it lay at the top of the repository then"
+    assert sorted(repository.files_at("HEAD", "contracts")) == list(repository.files_at("HEAD", "contracts"))
+    assert "contracts/notes.txt" in repository.files_at("HEAD", "contracts")
+    assert repository.files_at("HEAD", "nowhere") == {}
+
+
+def test_files_are_not_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_repository(tmp_path)
+    for number in range(20):
+        (tmp_path / "contracts" / f"{number}.yaml").write_text(f"contract: number-{number}\n")
+    commit_all(tmp_path)
+    repository, asked = Repository(tmp_path), []
+    run = Repository._run
+    monkeypatch.setattr(
+        Repository, "_run", lambda self, *words, **more: asked.append(words[0]) or run(self, *words, **more)
+    )
+    assert len(repository.files_at("HEAD", "contracts")) == 21
+    assert sorted(asked) == ["cat-file", "ls-tree", "rev-parse", "rev-parse", "rev-parse"]
+
+
+def test_files_that_are_not_there_as_such_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_repository(tmp_path)
+    with pytest.raises(GitError, match="knows no revision '--upload-pack'"):
+        Repository(tmp_path).files_at("--upload-pack", "contracts")
+    (tmp_path / "contracts" / "link.yaml").symlink_to("packaging.yaml")
+    commit_all(tmp_path)
+    with pytest.raises(GitError, match=r"contracts/link\.yaml is a link; commit the file itself"):
+        Repository(tmp_path).files_at("HEAD", "contracts", ".yaml")
+    assert list(Repository(tmp_path).files_at("HEAD~1", "contracts", ".yaml")) == ["contracts/packaging.yaml"]
+    assert Repository(tmp_path).files_at("HEAD", "contracts", ".md") == {}, "only what is asked for is looked at"
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    (tmp_path / "outside").mkdir()
+    (tmp_path / ".git").rename(tmp_path / "outside" / "old.git")
+    with pytest.raises(GitError, match="not a git repository"):
+        Repository(tmp_path).files_at("HEAD", "contracts")
+
+
+def test_a_file_that_a_partial_clone_left_out_is_named(tmp_path: Path) -> None:
+    origin = a_repository(tmp_path / "origin")
+    git(origin, "config", "uploadpack.allowFilter", "true")
+    git(tmp_path, "clone", "-q", "--no-checkout", "--filter=blob:none", f"file://{origin}", "clone")
+    with pytest.raises(GitError, match=r"not every file of HEAD is in this clone \(.*\); clone without --filter"):
+        Repository(tmp_path / "clone").files_at("HEAD", "contracts")
+
+
+def test_an_object_that_git_does_not_have_is_said() -> None:
+    there = b"a" * 40 + b" blob 2\nhi\n"
+    assert list(git_room._batched(there + there)) == [b"hi", b"hi"]
+    with pytest.raises(GitError, match=r"b{40} is missing"):
+        list(git_room._batched(there + b"b" * 40 + b" missing\n"))
+
+
+def test_a_revision_is_known_or_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_repository(tmp_path)
+    head = git(tmp_path, "rev-parse", "HEAD")
+    assert Repository(tmp_path).commit_of("main") == Repository(tmp_path).commit_of(head[:8]) == head
+    assert Repository(tmp_path).commit_of("main~1") is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Repository(tmp_path).commit_of("main") is None

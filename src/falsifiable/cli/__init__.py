@@ -24,6 +24,7 @@ VERBS = {
     "report": "Write the promotion packet of a run, for whoever decides about it.",
     "preflight": "Check the plan of a run before it costs GPU hours.",
     "challenge": "Prove that falsifiers can fail, and list what none of them guards.",
+    "diff": "Show how contracts changed, and the version each change demands.",
     "inspect": "Show what a model, tokenizer, run, corpus or table holds.",
     "explain": "Explain a check, a claim, a rule, a status or an exit code.",
     "schema": "Print the path of the JSON Schema for contract files.",

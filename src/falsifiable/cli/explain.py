@@ -15,6 +15,7 @@ from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, root_option, traceback_option
 from falsifiable.cli.exit_codes import MEANINGS
 from falsifiable.contracts import Contract, FalsifierDeclaration
+from falsifiable.contracts.changes import DEMANDED, KINDS, ChangeKind
 from falsifiable.contracts.signature import CheckSignature, Parameter
 
 WORDS = {
@@ -78,7 +79,7 @@ class Page:
 @root_option
 @traceback_option
 def command(name: str | None, form: str, root: Path | None) -> None:
-    """Explain ID: a check, a falsifier, a contract, a rule, a verdict, a status or an exit code.
+    """Explain ID: a check, a falsifier, a contract, a rule, a verdict, a status, a kind of change or an exit code.
 
     Without ID, list everything there is to explain.
 
@@ -88,6 +89,7 @@ def command(name: str | None, form: str, root: Path | None) -> None:
         contract explain FALSIFY-ARCH-009           a claim of this workspace
         contract explain CONTRACT-UNKNOWN-KEY       a rule that a contract broke
         contract explain inconclusive               a verdict or a status
+        contract explain loosened                   a kind of change, and the bump it demands
         contract explain 3                          an exit code
     """
     pages = _pages(root)
@@ -125,10 +127,18 @@ def _pages(root: Path | None) -> dict[str, Page]:
             for word, meaning in WORDS.items()
         },
         **{
+            kind: Page("Kinds of change", meaning.partition(": ")[0], _kind_page(kind, meaning))
+            for kind, meaning in KINDS.items()
+        },
+        **{
             str(code.value): Page("Exit codes", meaning.partition(". ")[0], f"Exit code {code.value}\n\n{meaning}")
             for code, meaning in MEANINGS.items()
         },
     }
+
+
+def _kind_page(kind: ChangeKind, meaning: str) -> str:
+    return f"{kind}: a kind of change, as contract diff lists it\n\n{meaning}\n\nIt demands: {DEMANDED[kind].word}."
 
 
 def _found(name: str, pages: Mapping[str, Page]) -> str:

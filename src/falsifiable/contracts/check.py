@@ -20,7 +20,7 @@ from falsifiable.contracts.nodes import FaultyNode, MappingNode, ScalarNode, Tra
 from falsifiable.contracts.parameters import PARAMETER_RULES, parameters_shape
 from falsifiable.contracts.reader import ContractFile
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.contracts.together import check_together
+from falsifiable.contracts.together import check_together, check_unique
 
 _RESERVED_ON_WINDOWS = re.compile(r"con|prn|aux|nul|com[1-9]|lpt[1-9]", re.IGNORECASE)
 
@@ -40,6 +40,18 @@ def check_contracts(
         if file.places:
             _FileCheck(file, signatures, collected[file.path]).run()
     check_together(files, collected)
+    return tuple(file.with_diagnostics(collected[file.path].sorted()) for file in files)
+
+
+def check_distinct(
+    files: Sequence[ContractFile], *, limits: ContractLimits = DEFAULT_LIMITS
+) -> tuple[ContractFile, ...]:
+    """The same files, with every name and id that stands twice added: what must be sound before they are compared.
+
+    Contracts of another time need not fit the checks that are installed today, so nothing else is asked of them.
+    """
+    collected = {file.path: Faults(file.path, limits) for file in files}
+    check_unique(files, collected)
     return tuple(file.with_diagnostics(collected[file.path].sorted()) for file in files)
 
 

@@ -1,10 +1,15 @@
-"""Whether a criterion can be met, and can be missed."""
+"""What a condition asks for, and whether a criterion can be met, and can be missed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from falsifiable.contracts.model import Criterion
+from falsifiable.contracts.model import Condition, Criterion
+
+
+def as_criterion(condition: Condition) -> Criterion:
+    """A condition as a criterion: a bare value means *equal to* it."""
+    return condition if isinstance(condition, Criterion) else Criterion(equals=condition)
 
 
 def criterion_fault(criterion: Criterion) -> str:

@@ -49,9 +49,13 @@ def _meaning(falsifier: FalsifierDeclaration) -> dict[str, Any]:
     }
 
 
+def canonical_text(data: Any) -> str:
+    """``data`` as one text: the same for what means the same, such as 500 and 5e2, and another for 1 and true."""
+    return json.dumps(_canonical(data), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def _digest(data: Any) -> str:
-    text = json.dumps(_canonical(data), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(canonical_text(data).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _canonical(data: Any) -> Any:

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Kind = Literal["model", "tokenizer", "run", "corpus", "command", "table", "files"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -46,8 +49,9 @@ class Level(IntEnum):
 class Criterion:
     """A condition on one value. Where several bounds are given, all must hold.
 
-    ``equals`` compares numbers to within ``within`` (absolute, 0 when absent) and everything else exactly. A number
-    that is not finite meets no criterion, so that a NaN can never pass for a result.
+    ``equals`` compares numbers to within ``within`` (absolute, 0 when absent) and everything else exactly. The distance
+    is that of the decimals one reads: 0.4 is within 0.1 of 0.3, whatever the nearest binary numbers are. A number that
+    is not finite meets no criterion, so that a NaN can never pass for a result.
     """
 
     at_least: float | None = field(default=None, metadata={"description": "value >= this"})
@@ -101,8 +105,17 @@ def _is_number(value: object) -> bool:
 
 def _same(expected: Scalar, value: object, within: float) -> bool:
     if _is_number(expected) and _is_number(value):
-        return bool(abs(expected - value) <= within)  # type: ignore[operator]
+        if not within:
+            return bool(expected == value)
+        return abs(as_decimal(expected) - as_decimal(value)) <= as_decimal(within)  # type: ignore[arg-type]
     return type(expected) is type(value) and expected == value
+
+
+def as_decimal(number: float) -> Fraction:
+    """The finite ``number`` as the decimal that a person writes and reads for it: 0.1 is one tenth."""
+    from fractions import Fraction
+
+    return Fraction(number) if isinstance(number, int) else Fraction(repr(float(number)))
 
 
 @dataclass(frozen=True, slots=True)

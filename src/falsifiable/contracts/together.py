@@ -18,11 +18,8 @@ def check_together(files: Sequence[ContractFile], faults: Mapping[str, Faults]) 
     Names and ids are read from the tree rather than from the contract, so that a file with a fault elsewhere is still
     known to the others.
     """
-    names = [(name, place) for file in files for name, place in _texts(file, "contract")]
-    ids = [(name, place) for file in files for name, place in _ids(file)]
-    _unique("CONTRACT-NAME-DUPLICATE", "the contract name", names, faults)
-    _unique("CONTRACT-ID-DUPLICATE", "the falsifier id", ids, faults)
-    known = {name: file for name, (file, _) in reversed(names)}
+    check_unique(files, faults)
+    known = {name: file for name, (file, _) in reversed(_names(files))}
     for file in files:
         for required, (_, position) in _requires(file):
             if required not in known:
@@ -30,6 +27,17 @@ def check_together(files: Sequence[ContractFile], faults: Mapping[str, Faults]) 
                 rule = "CONTRACT-REQUIRES-UNKNOWN"
                 faults[file.path].unknown(rule, position, required, message, known, "contracts")
     _cycles(known, faults)
+
+
+def check_unique(files: Sequence[ContractFile], faults: Mapping[str, Faults]) -> None:
+    """Report into ``faults`` (by path) each name of a contract and each id of a falsifier that is taken already."""
+    ids = [(name, place) for file in files for name, place in _ids(file)]
+    _unique("CONTRACT-NAME-DUPLICATE", "the contract name", _names(files), faults)
+    _unique("CONTRACT-ID-DUPLICATE", "the falsifier id", ids, faults)
+
+
+def _names(files: Iterable[ContractFile]) -> list[tuple[str, Place]]:
+    return [(name, place) for file in files for name, place in _texts(file, "contract")]
 
 
 def _texts(file: ContractFile, *trail: str | int) -> Iterable[tuple[str, Place]]:

@@ -23,6 +23,9 @@ BINDINGS = "artifacts.yaml"
 GIT_SECONDS = 60
 """How long one git command may take before it counts as failed."""
 
+_LINK = "120000"
+"""The mode that git lists a symbolic link under."""
+
 _DEEPEN = "fetch the whole history (git fetch --unshallow, or fetch-depth: 0 in the checkout step)"
 
 
@@ -119,6 +122,32 @@ class Repository:
         done = self._run("cat-file", "blob", f"{commit}:{self._prefix}{path}")
         return done.stdout if done.returncode == 0 else None
 
+    def commit_of(self, revision: str) -> str | None:
+        """The commit that ``revision`` (a branch, a tag, ``HEAD~2``, an id) names here; None where there is none."""
+        return None if self.problem else self._resolved(revision)
+
+    def files_at(self, revision: str, folder: str, suffix: str = "") -> dict[str, bytes]:
+        """Path -> bytes of every file below ``folder`` at ``revision`` whose name ends in ``suffix``, by path.
+
+        Both are relative to the workspace, and a folder that is not there has no files. Two git processes read them
+        all. Raises :class:`GitError` for a revision that git does not know, for a link (whose bytes would be those of
+        another file), and for a blob that a partial clone left out.
+        """
+        commit = self.commit_of(revision)
+        if commit is None:
+            raise GitError(self.problem or f"git knows no revision {revision!r} here; fetch it, or name another")
+        top = f":(top,literal){self._prefix}{folder}"
+        listed = self._git("ls-tree", "-r", "-z", "--full-name", commit, "--", top)
+        found = sorted(_listed_blobs(listed, len(self._prefix.encode()), suffix))
+        given = "".join(f"{identity}\n" for _, identity in found).encode()
+        try:
+            contents = list(_batched(self._git("cat-file", "--batch", given=given) if found else b""))
+        except GitError as error:
+            raise GitError(
+                f"not every file of {revision} is in this clone ({error}); clone without --filter"
+            ) from error
+        return dict(zip((path for path, _ in found), contents, strict=True))
+
     def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
 
@@ -183,7 +212,8 @@ class Repository:
         done = self._run(*arguments, given=given)
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"git ended with {done.returncode}"]
-            raise GitError(said[0].removeprefix("fatal: "))
+            fatal = next((line for line in said if line.startswith("fatal: ")), said[0])  # warnings may stand before it
+            raise GitError(fatal.removeprefix("fatal: "))
         return done.stdout
 
     def _run(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -196,6 +226,33 @@ class Repository:
             raise GitError("git is not installed, so the commits that evidence names cannot be looked up") from None
         except subprocess.TimeoutExpired:
             raise GitError(f"git {arguments[0]} took longer than {GIT_SECONDS} seconds") from None
+
+
+def _listed_blobs(listed: bytes, prefix_bytes: int, suffix: str) -> Iterator[tuple[str, str]]:
+    """Path below the workspace and blob id of every regular file in the output of ``git ls-tree -z``."""
+    for entry in listed.split(b"\0"):
+        about, _, path = entry.partition(b"\t")
+        if not path.endswith(suffix.encode()) or not path:
+            continue
+        mode, kind, identity = about.decode().split()
+        name = os.fsdecode(path[prefix_bytes:])
+        if mode == _LINK:
+            raise GitError(f"{name} is a link; commit the file itself, so that its bytes stand in the history")
+        if kind == "blob":
+            yield name, identity
+
+
+def _batched(contents: bytes) -> Iterator[bytes]:
+    """The bytes of each object in the output of ``git cat-file --batch``. Raises GitError for one that is missing."""
+    start = 0
+    while start < len(contents):
+        end = contents.index(b"\n", start)
+        identity, what, *size = contents[start:end].decode().split()
+        if not size:
+            raise GitError(f"{identity} is {what}")
+        start = end + 1 + int(size[0])
+        yield contents[end + 1 : start]
+        start += 1  # the newline after a blob
 
 
 def _is_plain(path: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from falsifiable.contracts.model import Condition, Contract, Criterion
+from falsifiable.contracts.criteria import as_criterion
+from falsifiable.contracts.model import Contract, Criterion
 from falsifiable.validation.results import Observation
 
 _SAID_BY = {
@@ -13,11 +14,6 @@ _SAID_BY = {
     "measured": "measured was",
     "stated": "the run record states",
 }
-
-
-def as_criterion(condition: Condition) -> Criterion:
-    """A condition as a criterion: a bare value under ``discharge`` means *equal to* it."""
-    return condition if isinstance(condition, Criterion) else Criterion(equals=condition)
 
 
 def conditions(contract: Contract) -> Iterator[tuple[str, str, Criterion]]:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from falsifiable.artifacts import ArtifactError, Model, Run
-from falsifiable.contracts import Contract, Criterion, Scalar
+from falsifiable.contracts import Contract, Scalar
+from falsifiable.contracts.criteria import as_criterion
 from falsifiable.falsifier import Artifact, Quantity
 from falsifiable.validation.bound import Opened
 from falsifiable.validation.results import Judgement, Observation
@@ -37,14 +38,10 @@ def observe(
         artifact = opened[role].artifact if role in opened else None
         for name, condition in conditions.items():
             value, source = _value(name, artifact, judgements)
-            criterion = _criterion(condition)
+            criterion = as_criterion(condition)
             met = source in ("file", "record", "measured") and criterion.holds(value)
             observations.append(Observation(role, name, str(criterion), value, source, met))
     return tuple(observations)
-
-
-def _criterion(condition: Criterion | Scalar) -> Criterion:
-    return condition if isinstance(condition, Criterion) else Criterion(equals=condition)
 
 
 def _value(name: str, artifact: Artifact | None, judgements: Sequence[Judgement]) -> tuple[Quantity, Source]:
