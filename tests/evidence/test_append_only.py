@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falsifiable.evidence import Review, deletions, envelope_of, sha256_of
-from tests.evidence.builders import a_key, contract, sha, statement
+from falsifiable.evidence import Repository, Review, deletions, envelope_of, sha256_of
+from tests.evidence.builders import a_key, a_repository, commit_all, contract, sha, statement
 
 STATEMENT = statement(contract()).data
 SIGNED = envelope_of(STATEMENT, a_key())
@@ -67,3 +69,18 @@ def test_what_never_was_evidence_may_be_mended_or_removed() -> None:
 def test_what_is_kept_is_never_named_and_what_is_lost_always(before: set[str], after: set[str]) -> None:
     found = deletions({one: BEFORE[one] for one in before}, {one: BEFORE[one] for one in after})
     assert {one.path for one in found} == before - after - {"spec/ship/spec.md"}
+
+
+def test_between_two_commits(tmp_path: Path) -> None:
+    a_repository(tmp_path)
+    for path, data in BEFORE.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    before = commit_all(tmp_path)
+    (tmp_path / PLACE).unlink()
+    (tmp_path / REVIEWED).write_bytes(REVIEW.data + b" ")
+    (tmp_path / "spec/ship/spec.md").write_text("# Another")
+    after = commit_all(tmp_path)
+    repository = Repository(tmp_path)
+    found = deletions(repository.files_at(before, "spec"), repository.files_at(after, "spec"))
+    assert {one.path: one.happened for one in found} == {PLACE: "deleted", REVIEWED: "altered"}
