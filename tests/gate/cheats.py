@@ -344,7 +344,11 @@ def ceiling_of_a_claim_lowered(vault):
 
 @cheat("GATE-CEILING-LOWERED")
 def ceiling_of_a_check_lowered(vault):
-    vault.edit("plugins/shop_checks.py", '@falsifier("shop.large-enough")', '@falsifier("shop.large-enough", level="algorithm")')
+    vault.edit(
+        "plugins/shop_checks.py",
+        '@falsifier("shop.large-enough")',
+        '@falsifier("shop.large-enough", level="algorithm")',
+    )
 
 
 @cheat("GATE-CLAIM-REMOVED")
