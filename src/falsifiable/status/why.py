@@ -65,7 +65,7 @@ def _of_criterion(one: CriterionStanding, ship: ShipStanding, grounds: Grounds) 
     )
     beside = (*_quorum(one), *_tripwires(one), *_waiver(one))
     there = [*(_of_falsifier(falsifier, grounds) for falsifier in one.falsifiers), *beside]
-    own_names = tuple(f"{falsifier.falsifier} " for falsifier in one.falsifiers)
+    own_names = tuple(f"{falsifier.falsifier}{end}" for falsifier in one.falsifiers for end in (" ", ","))
     of_whole = tuple(need for need in one.missing if not need.startswith(own_names))
     return Because(
         "criterion",
