@@ -96,6 +96,7 @@ def test_why_walks_from_points_to_bytes(contract: Callable, recorded: Path) -> N
         ("packing", "counts in criterion AC-HULL-3 (open, 2.5 points) of harbour"),
         ("training", "contract training: The run did what was asked of it: DISCHARGED"),
         ("5g", "step 5g: Pack it: ready; 10 points predicted, 0 earned"),
+        ("harbour", "criterion AC-ENGINE-2: discharged, worth 4 points; 1 of 1 falsifier at its ceiling"),
         ("AC-HULL-3", "waiver A. Person: the paint is not dry; shown, and never counted as discharged"),
     ],
 )
@@ -245,3 +246,12 @@ def test_no_numerical_library_is_loaded_without_a_limit(recorded: Path) -> None:
     run(["next"])  # the catalogue of checks is read once and kept
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=recorded)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_ship_file_of_this_repository_can_be_earned(contract: Callable) -> None:
+    root = Path(__file__).parents[2]
+    done = contract("next", "--root", root, "--format", "json")
+    assert done.code == 0, done.err
+    answer = {one["spec"]: one for one in json.loads(done.out)}["ship-two"]
+    assert not any("can earn more than" in need for one in answer["criteria"] for need in one["missing"])
+    assert answer["tiers"][-1]["percent"] == 100.0
