@@ -77,6 +77,15 @@ def test_what_is_worth_the_same_takes_the_shorter_then_the_earlier() -> None:
     assert names(reachable(stand(tied), within=Fraction(3))) == ["first"]
 
 
+def test_amounts_beyond_measure_are_weighed_all_the_same() -> None:
+    huge = ship(
+        acceptance("AC-1", "X", points=1e30),
+        acceptance("AC-2", "X", points=1e-9),
+        roadmap=(step("a", "X", hours=1e30, earns=("AC-1",)), step("b", "X", hours=1, earns=("AC-2",))),
+    )
+    assert names(reachable(stand(huge), within=Fraction(2))) == ["b"]
+
+
 def test_steps_that_go_together_are_taken_together() -> None:
     pair = ship(
         acceptance("AC-1", "X"),

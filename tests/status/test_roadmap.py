@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from falsifiable.contracts import DoneWhen
+from falsifiable.contracts import DoneWhen, Quorum
 from falsifiable.status import Grounds, RoadmapStanding, roadmap_standing, ship_standing, stage_standings
 from tests.evidence.builders import claim, contract, statement, unbound
 from tests.status.ships import acceptance, effort, fallen, grounds, one_claim_each, recorded, ship, step
@@ -52,7 +52,7 @@ def test_what_is_declared_done_without_evidence_is_reported_and_nothing_builds_o
     assert (missed.name, missed.state) == ("b", "ready"), "the missed step can still be made"
     assert missed.missing == ("WIRED stands at PROPOSED, not at DISCHARGED: no evidence has been recorded yet",)
     (wait,) = roadmap.steps[2].waits_for
-    assert (wait.kind, wait.said) == ("evidence", "b is declared done, and its evidence is missing")
+    assert (wait.kind, wait.said) == ("evidence", "the evidence of b, which is declared done")
     assert stand(*declared, on=by("READ", "WIRED")).declared_without_evidence == ()
 
 
@@ -140,10 +140,19 @@ def test_a_criterion_that_no_step_earns_is_work_of_its_own_where_its_effort_is_k
         ("AC-2", True, "ready"),
     ]
     assert roadmap.steps[1].step.device == "cuda"
-    assert [one.criterion.id for one in roadmap.earned_by_none] == ["AC-3"]
+    assert [one.criterion.id for one in roadmap.stranded] == ["AC-3"]
     done = stand(step("c", "RUN"), criteria=criteria, on=by("READ"))
     assert [(one.name, one.state) for one in done.steps] == [("c", "ready"), ("AC-2", "done")]
-    assert [one.criterion.id for one in done.earned_by_none] == ["AC-1"]
+    assert [one.criterion.id for one in done.stranded] == ["AC-1"]
+
+
+def test_a_criterion_whose_steps_are_done_and_that_is_still_open_is_not_forgotten() -> None:
+    three = acceptance("AC-1", "READ", quorum=Quorum(3, "run.seed"))
+    roadmap = stand(step("a", "READ", earns=("AC-1",)), on=by("READ"), criteria=(three,))
+    assert states(roadmap) == {"a": "done"}
+    assert [(one.criterion.id, one.missing) for one in roadmap.stranded] == [
+        ("AC-1", ("1 of 3 distinct run.seed (0) have held",))
+    ]
 
 
 def test_the_stages_that_no_evidence_touches_are_named() -> None:

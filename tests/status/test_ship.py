@@ -56,9 +56,9 @@ def test_a_criterion_is_discharged_when_all_its_falsifiers_are() -> None:
 @pytest.mark.parametrize(
     ("by", "said"),
     [
-        (grounds(), "LOSS stands at PROPOSED: no evidence has been recorded yet"),
+        (grounds(), "LOSS, CAUSAL stand at PROPOSED, not at DISCHARGED: no evidence has been recorded yet"),
         (grounds([TRAINING], recorded(context=uncommitted())), "was judged with uncommitted changes"),
-        (grounds([TRAINING], recorded(), history=Nowhere()), "LOSS stands at PROPOSED (stale: DISCHARGED)"),
+        (grounds([TRAINING], recorded(), history=Nowhere()), "LOSS, CAUSAL stand at PROPOSED (stale: DISCHARGED)"),
         (grounds([TRAINING], recorded(), code=JudgingCode(CODE.source_digests, 2)), "another meaning now"),
         (grounds([TRAINING], recorded(with_seed=7)), "run seed one of 0, 1, 2: the run record says 7"),
         (grounds([TRAINING], statement(TRAINING, *(unbound(TRAINING, one) for one in TRAINING.falsifiers))), "PARTIAL"),

@@ -20,8 +20,8 @@ def command(name: str, form: str, root: Path | None) -> None:
     """Walk ID back: from the ship percentage to a criterion, its falsifiers, their claims and checks, the statement
     that was recorded, what it measured, and the bytes it was measured on.
 
-    ID is a criterion or a step of a ship.yaml, a falsifier or a contract. Where the walk ends before the bytes it says
-    what is missing. Nothing is run.
+    ID is a criterion or a step of a ship.yaml, a falsifier, a contract, or a spec that has a ship.yaml. Where the walk
+    ends before the bytes it says what is missing. Nothing is run.
 
     \b
     Examples:

@@ -49,7 +49,7 @@ def _lines(outlook: Outlook, today: date) -> Iterator[str]:
     yield from _section("waiting", map(_waiting, roadmap.waiting))
     done = [one.name for one in roadmap.steps if one.state == "done"]
     yield from _section("done", [[", ".join(done)]] if done else [])
-    yield from _section("open, and no step leads there", map(_criterion, _led_to_by_none(roadmap)))
+    yield from _section("open, and no step that is left leads there", map(_criterion, roadmap.stranded))
     held = [one for one in roadmap.ship.criteria if one.state == "held for review"]
     yield from _section("held for review", map(_criterion, held))
     fell = [one for one in roadmap.ship.criteria if one.state == "falsified"]
@@ -111,10 +111,6 @@ def _waiting(one: Dispatch) -> list[str]:
     return [f"{_names(one)}  {titles}", *(f"for {reason}" for reason in reasons)]
 
 
-def _led_to_by_none(roadmap: RoadmapStanding) -> list[CriterionStanding]:
-    return [one for one in roadmap.earned_by_none if one.state == "open"]
-
-
 def _criterion(one: CriterionStanding) -> list[str]:
     points = f"{shown(one.points)} point{'' if one.points == 1 else 's'}"
     return [f"{one.criterion.id}  {points}: {one.criterion.text}", one.why, *one.missing]
@@ -147,7 +143,7 @@ def outlook_json(outlook: Outlook, today: date) -> dict[str, Any]:
         "ready": [_dispatch_json(one) for one in roadmap.ready],
         "waiting": [_dispatch_json(one) for one in roadmap.waiting],
         "declared_without_evidence": [one.name for one in roadmap.declared_without_evidence],
-        "led_to_by_no_step": [one.criterion.id for one in _led_to_by_none(roadmap)],
+        "stranded": [one.criterion.id for one in roadmap.stranded],
         "stages": [
             {"stage": one.stage, "touched": one.touched, "by": list(one.by), "said": one.said} for one in outlook.stages
         ],

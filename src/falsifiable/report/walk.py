@@ -8,6 +8,9 @@ from typing import Any
 from falsifiable.report.text import clean
 from falsifiable.status.why import Because
 
+_SAID_ALREADY = ("state", "spec", "deliverable")
+"""Facts for programs that the lines say in words."""
+
 
 def walk_text(root: Because) -> str:
     """The walk as indented lines, from what was asked after down to the bytes."""
@@ -21,7 +24,7 @@ def _lines(one: Because, depth: int) -> Iterator[str]:
         return
     yield f"{indent}{one.kind} {one.name}" + (f": {one.said}" if one.said else "")
     yield from (f"{indent}  counts in {line}" for line in one.counts_in)
-    yield from (f"{indent}  {name}: {value}" for name, value in one.facts.items() if name not in ("state", "spec"))
+    yield from (f"{indent}  {name}: {value}" for name, value in one.facts.items() if name not in _SAID_ALREADY)
     yield from (f"{indent}  missing: {need}" for need in one.missing)
     for each in one.below:
         yield from _lines(each, depth + 1)

@@ -19,7 +19,8 @@ from falsifiable.status.roadmap import Dispatch, RoadmapStanding
 from falsifiable.status.ship import CriterionStanding
 
 MOST_UNITS = 10**6
-"""Points are counted in the largest unit that keeps all of them whole, or in millionths of their sum."""
+"""Points are counted in the largest unit that keeps all of them whole, or in millionths of their sum; each is one unit
+at least."""
 
 
 class ReachError(RuntimeError):
@@ -137,9 +138,10 @@ def _best(problem: _Problem, within: Fraction) -> list[int]:
     count = len(problem.dispatches)
     if not problem.gains:
         return []
-    minutes = [ceil(one.hours * 60) for one in problem.dispatches]
+    limit = floor(within * 60)
+    minutes = [min(ceil(one.hours * 60), limit + 1) for one in problem.dispatches]
     points = _in_units([one.points for one in problem.gains])
-    rows: list[tuple[dict[int, int], float]] = [(dict(enumerate(minutes)), floor(within * 60))]
+    rows: list[tuple[dict[int, int], float]] = [(dict(enumerate(minutes)), limit)]
     rows += [({one: 1, other: -1}, 0) for one, others in enumerate(problem.requires) for other in others]
     rows += [({count + n: 1, one: -1}, 0) for n, gain in enumerate(problem.gains) for one in gain.needs]
     solve = _solver(count + len(points), rows)
@@ -155,7 +157,7 @@ def _best(problem: _Problem, within: Fraction) -> list[int]:
 
 def _in_units(points: Sequence[Fraction]) -> list[int]:
     scale = Fraction(lcm(*(one.denominator for one in points)))
-    return [round(one * min(scale, MOST_UNITS / sum(points, ZERO))) for one in points]
+    return [max(1, round(one * min(scale, MOST_UNITS / sum(points, ZERO)))) for one in points]
 
 
 def _solver(size: int, rows: Sequence[tuple[Mapping[int, int], float]]) -> Callable[[Mapping[int, int]], set[int]]:

@@ -16,6 +16,7 @@ from typing import Literal
 from falsifiable.contracts import Device, DoneWhen, Ship, Step
 from falsifiable.contracts.model import Level
 from falsifiable.status.grounds import Grounds
+from falsifiable.status.lacking import lacking
 from falsifiable.status.points import ZERO, exact
 from falsifiable.status.ship import CriterionStanding, ShipStanding
 from falsifiable.status.standing import FalsifierStanding
@@ -145,10 +146,10 @@ class RoadmapStanding:
         return tuple(one for one in self.steps if one.declared_without_evidence)
 
     @property
-    def earned_by_none(self) -> tuple[CriterionStanding, ...]:
-        """The criteria that are not discharged, and that neither a step nor an effort leads to."""
-        named = {criterion for one in self.steps for criterion in one.step.earns}
-        return tuple(one for one in self.ship.criteria if not one.discharged and one.criterion.id not in named)
+    def stranded(self) -> tuple[CriterionStanding, ...]:
+        """The open criteria that no step which is left leads to: none earns them, or all that do are done."""
+        leading = {name for one in self.dispatches for step in one.steps for name in step.step.earns}
+        return tuple(one for one in self.ship.criteria if one.state == "open" and one.criterion.id not in leading)
 
 
 def roadmap_standing(ship: ShipStanding, grounds: Grounds, device: Device | None = None) -> RoadmapStanding:
@@ -198,24 +199,15 @@ def _missing(step: Step, ship: ShipStanding, grounds: Grounds) -> Iterator[str]:
     ):  # done when it is discharged: a quorum or a review may be lacking beside its falsifiers
         yield from as_criterion.missing
         return
-    for name in step.shown_by.falsifiers:
-        standing = grounds.falsifiers.get(name)
-        if standing is None:
-            yield f"no contract has the falsifier {name}"
-        elif standing.flaky:
-            yield f"{name} gave two different verdicts on the same bytes; find out why"
-        elif standing.status < _wanted(step.shown_by, standing):
-            yield _lacking(standing, _wanted(step.shown_by, standing))
+    named = step.shown_by.falsifiers
+    yield from (f"no contract has the falsifier {name}" for name in named if name not in grounds.falsifiers)
+    there = (grounds.falsifiers[name] for name in named if name in grounds.falsifiers)
+    yield from lacking((one, _wanted(step.shown_by, one)) for one in there)
 
 
 def _wanted(done_when: DoneWhen, standing: FalsifierStanding) -> Level:
     """How far a falsifier must have come; none is asked to climb above its own ceiling."""
     return standing.ceiling if done_when.status is None else min(Level.of(done_when.status), standing.ceiling)
-
-
-def _lacking(standing: FalsifierStanding, wanted: Level) -> str:
-    needs = f": {'; '.join(standing.needs)}" if standing.needs else ""
-    return f"{standing.falsifier} stands at {standing.shown}, not at {wanted.name}{needs}"
 
 
 def _state(missing: tuple[str, ...], waits: tuple[Wait, ...]) -> StepState:
@@ -235,7 +227,7 @@ def _waits(
     required = dict.fromkeys(name for one in group for name in by_name[one].requires)
     for name in dict.fromkeys(one for wanted in required for one in groups[wanted]):
         if missing[name] and by_name[name].declared_done:
-            said = f"{name} is declared done, and its evidence is missing"
+            said = f"the evidence of {name}, which is declared done"
             yield Wait("evidence", name, said)
         elif missing[name]:
             together = "" if name in required else ", which is finished together with what it requires"

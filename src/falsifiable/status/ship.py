@@ -23,6 +23,7 @@ from falsifiable.contracts.model import Criterion, Level
 from falsifiable.evidence import Statement
 from falsifiable.falsifier import Quantity
 from falsifiable.status.grounds import Grounds
+from falsifiable.status.lacking import lacking
 from falsifiable.status.ladder import Status, contract_status
 from falsifiable.status.points import Tally, exact
 from falsifiable.status.quorum import QuorumStanding, quorum_standing
@@ -129,11 +130,12 @@ def _criterion_standing(
     quorum = quorum_standing(criterion.quorum, criterion.falsifiers, grounds) if criterion.quorum else None
     watched = {wire: tuple(_watched(wire, quorum, grounds)) for wire in criterion.tripwires}
     tripped = tuple(one for wire, seen in watched.items() for one in _tripped(wire, seen, grounds))
+    below = {one.falsifier for one in known if not one.met}
     missing = (
         *_falsifiers_missing(criterion, known),
         *_held_back(criterion, known, grounds),
         *([f"{quorum} have held"] if quorum and not quorum.met else []),
-        *(_watches_nothing(wire) for wire, seen in watched.items() if not seen),
+        *(_watches_nothing(wire) for wire, seen in watched.items() if not seen and wire.falsifier not in below),
     )
     state = _state(criterion, known, missing, tripped, grounds)
     if state == "held for review":
@@ -174,12 +176,7 @@ def _falsifiers_missing(criterion: AcceptanceCriterion, known: tuple[FalsifierSt
     for name in criterion.falsifiers:
         if name not in there:
             yield f"no contract has the falsifier {name}"
-    for one in known:
-        if one.flaky:
-            yield f"{one.falsifier} gave two different verdicts on the same bytes; find out why"
-        elif not one.met:
-            needs = f": {'; '.join(one.needs)}" if one.needs else ""
-            yield f"{one.falsifier} stands at {one.shown}{needs}"
+    yield from lacking((one, one.ceiling) for one in known)
     if known and max(one.ceiling for one in known) < Level.DISCHARGED:
         highest = max(one.ceiling for one in known).name
         yield f"none of its falsifiers can earn more than {highest}; name one that can be discharged"

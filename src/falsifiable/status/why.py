@@ -38,11 +38,14 @@ def known_ids(grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) -> tuple[st
     """Everything that :func:`because` can be asked after."""
     criteria = (one.criterion.id for roadmap in roadmaps for one in roadmap.ship.criteria)
     steps = (one.name for roadmap in roadmaps for one in roadmap.steps if not one.criterion)
-    return tuple(dict.fromkeys((*criteria, *grounds.falsifiers, *(one.contract for one in grounds.standings), *steps)))
+    contracts = (one.contract for one in grounds.standings)
+    specs = (roadmap.ship.ship.ship for roadmap in roadmaps)
+    return tuple(dict.fromkeys((*criteria, *grounds.falsifiers, *contracts, *steps, *specs)))
 
 
 def because(name: str, grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) -> Because | None:
-    """Why ``name`` stands where it stands: a criterion, a falsifier, a contract or a step, looked for in this order."""
+    """Why ``name`` stands where it stands: a criterion, a falsifier, a contract, a step or a whole ship, looked for in
+    this order."""
     for roadmap in roadmaps:
         criterion = roadmap.ship.criterion(name)
         if criterion is not None:
@@ -56,7 +59,26 @@ def because(name: str, grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) ->
         step = roadmap.step(name)
         if step is not None:
             return _of_step(step, roadmap.ship, grounds)
-    return None
+    return next((_of_ship(one.ship) for one in roadmaps if one.ship.ship.ship == name), None)
+
+
+def _of_ship(ship: ShipStanding) -> Because:
+    """The percentage, and the criteria it counts; each of them can be asked after in turn."""
+    deliverables = tuple(
+        Because(
+            "deliverable",
+            name,
+            f"{deliverable.title}; {ship.tally_of(name)}",
+            below=tuple(_in_short(one) for one in ship.criteria if one.deliverable == name),
+        )
+        for name, deliverable in ship.ship.deliverables.items()
+    )
+    return Because("ship", ship.ship.ship, str(ship.tally), below=deliverables)
+
+
+def _in_short(one: CriterionStanding) -> Because:
+    said = f"{one.state}, worth {shown(one.points)} points; {one.why}"
+    return Because("criterion", one.criterion.id, said, {"state": one.state}, one.missing)
 
 
 def _of_criterion(one: CriterionStanding, ship: ShipStanding, grounds: Grounds) -> Because:
@@ -65,7 +87,7 @@ def _of_criterion(one: CriterionStanding, ship: ShipStanding, grounds: Grounds) 
     )
     beside = (*_quorum(one), *_tripwires(one), *_waiver(one))
     there = [*(_of_falsifier(falsifier, grounds) for falsifier in one.falsifiers), *beside]
-    own_names = tuple(f"{falsifier.falsifier} " for falsifier in one.falsifiers)
+    own_names = tuple(f"{falsifier.falsifier}{end}" for falsifier in one.falsifiers for end in (" ", ","))
     of_whole = tuple(need for need in one.missing if not need.startswith(own_names))
     return Because(
         "criterion",
