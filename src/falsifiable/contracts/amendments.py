@@ -232,7 +232,7 @@ def _check_texts(amendment: Amendment, places: Index, body: _Body, faults: Fault
     """Whether everything was written, and can stand in a spec without reaching beyond its section."""
     for trail, text in _texts(amendment):
         if text.strip() == PLACEHOLDER:
-            message = f"{trail[0]} has not been written yet"
+            message = f"{_named(trail)} has not been written yet"
             hint = f"write it in the place of '{PLACEHOLDER}'; it cannot be released before"
             faults.add("AMENDMENT-PLACEHOLDER", _position(places, trail), message, hint)
             continue
@@ -260,9 +260,12 @@ def _texts(amendment: Amendment) -> Iterator[tuple[Trail, str]]:
 
 
 def _in_words(trail: Trail, fault: MarkdownFault, text: str) -> str:
-    name = str(trail[0]) if len(trail) == 1 else f"{trail[0]}[{trail[1]}]"
     several = trail in _BLOCKS and "\n" in text.strip("\n")
-    return f"{name}{f', line {fault.line} of it' if several else ''}: {fault.message}"
+    return f"{_named(trail)}{f', line {fault.line} of it' if several else ''}: {fault.message}"
+
+
+def _named(trail: Trail) -> str:
+    return str(trail[0]) if len(trail) == 1 else f"{trail[0]}[{trail[1]}]"
 
 
 def _is_instant(created: str) -> bool:
