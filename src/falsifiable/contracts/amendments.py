@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
 from falsifiable.contracts.diagnostics import Diagnostic, Position
@@ -164,9 +164,9 @@ def read_amendment(source: Path | bytes, *, shown: str = "", limits: ContractLim
     except UnreadableError:
         return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), None, faults.sorted())
     file = read_yaml(front.encode(), shown=name, limits=limits)
-    places = {} if file.root is None else index(file.root)
-    built = INVALID if file.root is None else Builder(faults, _RULES).build(record_shape(Amendment), file.root)
-    amendment = None if built is INVALID else replace(built, body=body.text.strip("\n"))
+    places: Index = {} if file.root is None else index(file.root)
+    built: Any = INVALID if file.root is None else Builder(faults, _RULES).build(record_shape(Amendment), file.root)
+    amendment: Amendment | None = None if built is INVALID else replace(built, body=body.text.strip("\n"))
     if amendment is not None:
         _check(amendment, places, faults)
         _check_texts(amendment, places, body, faults)
