@@ -85,6 +85,18 @@ def test_a_file_on_disk_is_read_and_one_that_is_none_is_told(tmp_path: Path) -> 
             "a.md:3:10: error AMENDMENT-VALUE: created: there is no such time as 2026-02-30T00:00:00Z",
         ),
         (amendment_text(title=" "), "a.md:2:12: error AMENDMENT-VALUE: amendment: expected a title of one line"),
+        (
+            amendment_text(title="a\\u001bb"),
+            "a.md:2:12: error AMENDMENT-VALUE: amendment: expected a title of one line",
+        ),
+        (
+            amendment_text(title="a\\u2028b"),
+            "a.md:2:12: error AMENDMENT-VALUE: amendment: expected a title of one line",
+        ),
+        (
+            amendment_text().replace("|\n  The export holds", '"a\\rb \\u0085" #'),
+            "a.md:5:10: error AMENDMENT-MARKDOWN: finding: the character U+000D cannot be seen",
+        ),
         (amendment_text(finding=" "), "error AMENDMENT-VALUE: finding: expected a text that is not blank"),
         (amendment_text(supersedes=[0]), "error AMENDMENT-VALUE: supersedes: 0 is no section"),
         (amendment_text(evidence=["5f3a"]), "error AMENDMENT-VALUE: evidence[0]: expected the sha256 of a statement"),

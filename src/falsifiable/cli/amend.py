@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from falsifiable.evidence import GitError, Repository, write_atomically
 from falsifiable.spec import AmendmentLog, HistoryMissingError, ReleaseRefusedError, amendments_of, spec_of
 
 BUMPS = ("patch", "minor", "major")
+SECTION = r"[1-9][0-9]{0,5}"
+"""A section's number; eight digits are a part of a file's name."""
 
 spec_option = click.option("--spec", metavar="SPEC", help="Which spec; not needed where there is only one.")
 
@@ -115,7 +118,7 @@ def show(which: str, spec: str | None, form: str, root: Path | None) -> ExitCode
     from falsifiable.spec.amendments import Section
 
     workspace, _ = open_workspace(root)
-    if which.isdecimal():
+    if re.fullmatch(SECTION, which):
         log = amendments_of(workspace.root, chosen_spec(workspace, spec))
         section = log.section(int(which))
         if section is None:

@@ -48,7 +48,7 @@ PLACEHOLDER = "..."
 
 CREATED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 DIGEST = r"^[0-9a-f]{12,64}$"
-TITLE = r"^[^\n]*\S[^\n]*$"
+TITLE = r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 TEXT = r"^(?s:.*\S.*)$"
 _TEXT = {"pattern": TEXT, "expected": "a text that is not blank"}
 
@@ -71,7 +71,7 @@ class Amendment:
 
     amendment: str = field(
         metadata={
-            "pattern": TITLE, "expected": "a title of one line", "max_length": 200,
+            "pattern": TITLE, "expected": "a title of one line, without control characters", "max_length": 200,
             "description": "the amendment in one line",
         }
     )  # fmt: skip
