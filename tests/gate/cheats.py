@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from falsifiable.evidence import Statement, evidence_folder, parse_statement, write_signature, write_statement
+from falsifiable.evidence import Statement, evidence_folder, parse_statement, write_statement
 from falsifiable.evidence.dsse import authenticated
 from falsifiable.falsifier import Verdict
 from falsifiable.spec.regions import content_digest, find_regions

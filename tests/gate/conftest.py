@@ -15,7 +15,7 @@ from falsifiable.evidence.keys import SigningKey, public_text
 from falsifiable.samples import write_specimens
 
 sys.path.append(str(Path(__file__).parent.parent))
-from conftest import Shop  # noqa: E402
+from conftest import Shop
 
 CHECKS = '''
     """Two checks of this workspace, so that a change can weaken them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sys
 from collections.abc import Sequence
@@ -11,16 +12,18 @@ from pathlib import Path
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import format_option, open_workspace, root_option, traceback_option
+from falsifiable.cli.common import faults_told, format_option, open_workspace, root_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.cli.specs import chosen_spec, known_specs
 from falsifiable.cli.standing import judging_code, ledger_of
-from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, Workspace, check_amendment, read_amendment
+from falsifiable.contracts import AmendmentFile, KnownNames, Workspace, check_amendment, read_amendment
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import GitError, Repository, write_atomically
 from falsifiable.spec import AmendmentLog, HistoryMissingError, ReleaseRefusedError, amendments_of, spec_of
 
 BUMPS = ("patch", "minor", "major")
+SECTION = r"[1-9][0-9]{0,5}"
+"""A section's number; eight digits are a part of a file's name."""
 
 spec_option = click.option("--spec", metavar="SPEC", help="Which spec; not needed where there is only one.")
 
@@ -94,7 +97,7 @@ def list_(spec: str | None, form: str, root: Path | None) -> ExitCode:
         click.echo(json.dumps(list_as_json(logs), indent=2))
     else:
         print_list(logs, sys.stdout)
-    return _told([one for log in logs for one in log.diagnostics])
+    return faults_told([one for log in logs for one in log.diagnostics])
 
 
 @command.command()
@@ -115,7 +118,7 @@ def show(which: str, spec: str | None, form: str, root: Path | None) -> ExitCode
     from falsifiable.spec.amendments import Section
 
     workspace, _ = open_workspace(root)
-    if which.isdecimal():
+    if re.fullmatch(SECTION, which):
         log = amendments_of(workspace.root, chosen_spec(workspace, spec))
         section = log.section(int(which))
         if section is None:
@@ -133,7 +136,7 @@ def show(which: str, spec: str | None, form: str, root: Path | None) -> ExitCode
     elif file.amendment is not None:
         alone = Section(log.last_section + 1, "pending", file.path, file.amendment)
         click.echo(section_text(alone, log.with_section(alone), {}))
-    return _told(file.diagnostics)
+    return faults_told(file.diagnostics)
 
 
 @command.command()
@@ -237,9 +240,3 @@ def _pending(workspace: Workspace, which: str) -> tuple[AmendmentFile, Amendment
         what = f"{len(found)} pending amendments are" if found else "no pending amendment is"
         raise Failure(f"{what} called {which!r}" + (f"; there are\n{listed}" if listed else ""))
     return found[0]
-
-
-def _told(faults: Sequence[Diagnostic]) -> ExitCode:
-    for fault in faults:
-        click.echo(str(fault), err=True)
-    return ExitCode.INVALID if any(one.severity == "error" for one in faults) else ExitCode.HELD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -13,7 +13,7 @@ import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.exit_codes import ExitCode, combined
-from falsifiable.contracts import Contract, Workspace, find_root, load_workspace
+from falsifiable.contracts import Contract, Diagnostic, Workspace, find_root, load_workspace
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
@@ -158,6 +158,14 @@ def open_workspace(root: Path | None) -> tuple[Workspace, Catalogue]:
         faults = "1 fault" if errors == 1 else f"{errors} faults"
         raise Failure(f"{faults} in the contracts of {workspace.root}; nothing was run. See contract explain RULE")
     return workspace, catalogue
+
+
+def faults_told(faults: Iterable[Diagnostic]) -> ExitCode:
+    """Print faults that do not keep a verb from going on; INVALID where one of them is more than a warning."""
+    found = tuple(faults)
+    for fault in found:
+        click.echo(str(fault), err=True)
+    return ExitCode.INVALID if any(one.severity == "error" for one in found) else ExitCode.HELD
 
 
 def chosen_contracts(workspace: Workspace, names: Sequence[str]) -> tuple[Contract, ...]:

@@ -11,19 +11,21 @@ from falsifiable.cli.common import (
     Asked,
     chosen_contracts,
     exit_code,
+    faults_told,
     format_option,
     open_workspace,
     print_json,
     run_validation,
     validation_options,
 )
-from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.cli.specs import known_specs
 from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
 from falsifiable.report.text import counted
+from falsifiable.spec import amendments_of
 
 
 @click.command()
-@click.option("--no-run", is_flag=True, help="Only check that the contracts are valid.")
+@click.option("--no-run", is_flag=True, help="Only check that contracts and amendments are valid.")
 @click.option("--strict", is_flag=True, help="Exit 3 if anything stayed inconclusive.")
 @click.option("--record", is_flag=True, help="Also write the evidence, as contract record does.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
@@ -44,7 +46,9 @@ def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: boo
         contracts = chosen_contracts(workspace, asked.contracts)
         falsifiers = sum(len(contract.falsifiers) for contract in contracts)
         click.echo(f"{counted(len(contracts), 'contract')} with {counted(falsifiers, 'falsifier')}: valid")
-        return ExitCode.HELD
+        return faults_told(
+            fault for spec in known_specs(workspace) for fault in amendments_of(workspace.root, spec).diagnostics
+        )
     # Evidence speaks for bytes: what is to be recorded is read again.
     results = run_validation(replace(asked, rehash=asked.rehash or record), workspace, catalogue)
     if form == "json":

@@ -59,7 +59,8 @@ def _check_statement(file: AmendmentFile, number: int, meant: list[str], around:
     if len(meant) == 1:
         return
     digits = file.amendment.evidence[number] if file.amendment else ""
-    named = f"{len(meant)} statements" if meant else "no statement"
-    message = f"evidence: {named} in spec/{around.spec}/evidence/ begins with {digits[:16]}"
+    folder = f"in spec/{around.spec}/evidence/"
+    named = f"{len(meant)} statements {folder} begin" if meant else f"no statement {folder} begins"
+    message = f"evidence: {named} with {digits[:16]}"
     hint = "write more of its digits" if meant else "record it first, or correct the digits"
     faults.add("AMENDMENT-EVIDENCE-UNKNOWN", file.position("evidence", number), message, hint)

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
 from falsifiable.contracts.diagnostics import Diagnostic, Position
@@ -48,7 +48,7 @@ PLACEHOLDER = "..."
 
 CREATED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 DIGEST = r"^[0-9a-f]{12,64}$"
-TITLE = r"^[^\n]*\S[^\n]*$"
+TITLE = r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 TEXT = r"^(?s:.*\S.*)$"
 _TEXT = {"pattern": TEXT, "expected": "a text that is not blank"}
 
@@ -71,7 +71,7 @@ class Amendment:
 
     amendment: str = field(
         metadata={
-            "pattern": TITLE, "expected": "a title of one line", "max_length": 200,
+            "pattern": TITLE, "expected": "a title of one line, without control characters", "max_length": 200,
             "description": "the amendment in one line",
         }
     )  # fmt: skip
@@ -147,45 +147,58 @@ class AmendmentFile:
         return self.places[trail][0] if trail in self.places else self.position(*trail)
 
 
-def read_amendment(
-    source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS, whole: bool = True
-) -> AmendmentFile:
-    """Read one amendment file with everything that is wrong with it alone.
+def read_amendment(source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS) -> AmendmentFile:
+    """Read one amendment file with everything that is wrong with it alone. What it names is left to check_amendment.
 
     Args:
         source: the file, or its bytes.
         shown: the path to name in diagnostics; the path itself when absent.
         limits: what the file may cost.
-        whole: also whether its texts can stand among others; a file that was released has passed that.
     """
     name = shown or (str(source) if isinstance(source, Path) else "<bytes>")
     faults, raw = Faults(name, limits), b""
     try:
         raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits)
-        if len(raw) > limits.max_contract_bytes:
-            refuse_size(len(raw), faults, limits)
-        text = decoded(raw, faults).replace("\r\n", "\n").replace("\r", "\n")
-        front, body, line = _parted(text, faults)
+        text = _text_of(raw, faults, limits)
+        front, body = _parted(text, faults)
     except UnreadableError:
         return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), None, faults.sorted())
     file = read_yaml(front.encode(), shown=name, limits=limits)
-    if file.root is None:
-        return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), None, file.diagnostics)
-    built = Builder(faults, _RULES).build(record_shape(Amendment), file.root)
-    places = index(file.root)
-    amendment = None
-    if built is not INVALID:
-        amendment = replace(built, body=body.strip("\n"))
+    places: Index = {} if file.root is None else index(file.root)
+    built: Any = INVALID if file.root is None else Builder(faults, _RULES).build(record_shape(Amendment), file.root)
+    amendment: Amendment | None = None if built is INVALID else replace(built, body=body.text.strip("\n"))
+    if amendment is not None:
         _check(amendment, places, faults)
-        if whole:
-            _check_texts(amendment, places, _Body(body, line), faults, limits)
+        _check_texts(amendment, places, body, faults)
     diagnostics = tuple(sorted((*file.diagnostics, *faults.sorted()), key=lambda one: (one.line, one.column)))
-    sound = all(one.severity != "error" for one in diagnostics)
-    return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), amendment if sound else None, diagnostics, places)
+    if any(one.severity == "error" for one in diagnostics):
+        amendment = None
+    return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), amendment, diagnostics, places)
 
 
-def _parted(text: str, faults: Faults) -> tuple[str, str, int]:
-    """Front matter (with the line that opens it, so that lines keep their numbers), body, and the body's first line."""
+def _text_of(raw: bytes, faults: Faults, limits: ContractLimits) -> str:
+    """The text of a file that is not too large, its line ends as ``\\n``. Raises UnreadableError for any other."""
+    if len(raw) > limits.max_contract_bytes:
+        refuse_size(len(raw), faults, limits)
+    text = decoded(raw, faults).replace("\r\n", "\n").replace("\r", "\n")
+    most = limits.max_amendment_characters
+    if len(text) > most:
+        message = f"the file has {len(text)} characters, more than the {most} that are read"
+        faults.add("YAML-TOO-LARGE", Position(), message, "keep logs and tables beside the spec, and link them")
+        raise UnreadableError
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The text below the front matter, and the number of its first line in the file."""
+
+    text: str
+    line: int
+
+
+def _parted(text: str, faults: Faults) -> tuple[str, _Body]:
+    """The front matter, with the line that opens it, so that its lines keep their numbers, and the body."""
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
         message = "an amendment starts with its front matter: a line '---', then YAML, then a line '---'"
@@ -193,7 +206,7 @@ def _parted(text: str, faults: Faults) -> tuple[str, str, int]:
         raise UnreadableError
     for number, line in enumerate(lines[1:], start=1):
         if line.rstrip() == "---":
-            return "\n".join([*lines[:number], ""]), "\n".join(lines[number + 1 :]), number + 2
+            return "\n".join([*lines[:number], ""]), _Body("\n".join(lines[number + 1 :]), number + 2)
     message = "the front matter begins here and never ends"
     faults.add("AMENDMENT-FRONT-MATTER", Position(), message, "put a line '---' between it and the text")
     raise UnreadableError
@@ -222,29 +235,17 @@ def _check(amendment: Amendment, places: Index, faults: Faults) -> None:
             faults.add("AMENDMENT-VALUE", _position(places, ("supersedes", number)), message, "sections count from 1")
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    text: str
-    line: int
-
-
-def _check_texts(amendment: Amendment, places: Index, body: _Body, faults: Faults, limits: ContractLimits) -> None:
+def _check_texts(amendment: Amendment, places: Index, body: _Body, faults: Faults) -> None:
     """Whether everything was written, and can stand in a spec without reaching beyond its section."""
     for trail, text in _texts(amendment):
         if text.strip() == PLACEHOLDER:
-            message = f"{trail[0]} has not been written yet"
+            message = f"{_named(trail)} has not been written yet"
             hint = f"write it in the place of '{PLACEHOLDER}'; it cannot be released before"
             faults.add("AMENDMENT-PLACEHOLDER", _position(places, trail), message, hint)
             continue
         found = block_faults(text) if trail in _BLOCKS else line_faults(" ".join(text.split()))
         for one in found:
             faults.add("AMENDMENT-MARKDOWN", _position(places, trail), _in_words(trail, one, text), one.hint)
-    if len(body.text) > limits.max_body_characters:
-        message = f"the text has {len(body.text)} characters; at most {limits.max_body_characters} are read"
-        faults.add(
-            "YAML-TOO-LARGE", Position(body.line), message, "keep logs and tables beside the spec, and link them"
-        )
-        return
     for one in block_faults(body.text):
         faults.add("AMENDMENT-MARKDOWN", Position(body.line + one.line - 1), one.message, one.hint)
 
@@ -260,9 +261,12 @@ def _texts(amendment: Amendment) -> Iterator[tuple[Trail, str]]:
 
 
 def _in_words(trail: Trail, fault: MarkdownFault, text: str) -> str:
-    name = str(trail[0]) if len(trail) == 1 else f"{trail[0]}[{trail[1]}]"
     several = trail in _BLOCKS and "\n" in text.strip("\n")
-    return f"{name}{f', line {fault.line} of it' if several else ''}: {fault.message}"
+    return f"{_named(trail)}{f', line {fault.line} of it' if several else ''}: {fault.message}"
+
+
+def _named(trail: Trail) -> str:
+    return str(trail[0]) if len(trail) == 1 else f"{trail[0]}[{trail[1]}]"
 
 
 def _is_instant(created: str) -> bool:

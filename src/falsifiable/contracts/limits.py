@@ -17,9 +17,7 @@ class ContractLimits:
     max_nesting_depth: int = field(default=32, metadata={"description": "mappings and lists inside each other"})
     max_nodes: int = field(default=20_000, metadata={"description": "mappings, lists, keys and values of one file"})
     max_scalar_characters: int = field(default=10_000, metadata={"description": "length of one text, key or number"})
-    max_body_characters: int = field(
-        default=50_000, metadata={"description": "length of the Markdown below the front matter of an amendment"}
-    )
+    max_amendment_characters: int = field(default=40_000, metadata={"description": "length of one amendment"})
     max_integer_digits: int = field(default=100, metadata={"description": "digits of one whole number"})
     max_faults: int = field(default=100, metadata={"description": "faults reported of one file"})
 

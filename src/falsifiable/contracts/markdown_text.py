@@ -18,7 +18,10 @@ HIGHEST_HEADING = 4
 """The level of the highest heading a text may hold: those above are the sections and their parts."""
 
 _AFTER = "What follows."
-_JOINERS = "\u200c\u200d"
+_UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+_ALLOWED = "\t\u200c\u200d"
+"""Beside tabs the two joiners, without which Persian and some emoji cannot be written."""
+
 _NO_HTML = "put it between backticks, or write &lt; for <"
 
 
@@ -66,7 +69,7 @@ def _parsed(text: str, environment: dict[str, Any]) -> list[Token]:
 def _of_characters(text: str) -> Iterator[MarkdownFault]:
     for number, line in enumerate(text.split("\n"), start=1):
         for character in line:
-            if unicodedata.category(character) in ("Cf", "Cs", "Co") and character not in _JOINERS:
+            if unicodedata.category(character) in _UNSEEN and character not in _ALLOWED:
                 message = f"the character U+{ord(character):04X} cannot be seen, and may change how others are read"
                 yield MarkdownFault(number, message, "remove it")
                 break

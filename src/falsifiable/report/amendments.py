@@ -134,16 +134,7 @@ def plan_as_json(plan: ReleasePlan) -> dict[str, Any]:
         "version": plan.version,
         "date": plan.after.releases[-1].date if plan.moved else None,
         "sections": [_section_json(one) for one in new],
-        "contracts": [
-            {
-                "contract": one.contract,
-                "path": one.path,
-                "before": one.before,
-                "after": one.after,
-                "bump": one.bump.word,
-            }
-            for one in plan.contracts
-        ],
+        "contracts": [{**asdict(one), "bump": one.bump.word} for one in plan.contracts],
         "demanded": _demanded(plan),
     }
 

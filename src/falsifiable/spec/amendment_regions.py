@@ -57,8 +57,8 @@ def section_text(section: Section, log: AmendmentLog, evidence: Mapping[str, str
 def _about(section: Section, log: AmendmentLog) -> str:
     """One paragraph: version, date, what moved, and what took the place of what."""
     said = section.amendment
-    moved = f", contracts {_moved(said.moves_contracts)}" if said.contracts else ""
-    sentences = [f"Version {section.version}, written {said.created[:10]}: {said.bump}{moved}."]
+    moved = f", contracts: {_moved(said.moves_contracts)}" if said.contracts else ""
+    sentences = [f"Version {section.version}, written {said.created[:10]}; bump: {said.bump}{moved}."]
     if said.supersedes:
         sentences.append(f"Supersedes {_sections(sorted(set(said.supersedes)))}.")
     if later := log.superseded_by(section.number):

@@ -92,7 +92,9 @@ def release(
         if uncommitted := tuple(_uncommitted(root, repository, files, plan)):
             raise ReleaseRefusedError("a release is made from what is committed", uncommitted)
         if plan.refusals:
-            raise ReleaseRefusedError("the pending amendments cannot be released as they are", plan.refusals)
+            what = "the pending amendments cannot be released as they are"
+            none = "contracts changed since the last release, and no amendment is pending"
+            raise ReleaseRefusedError(what if plan.log.pending else none, plan.refusals)
         if not plan.moved:
             return Released(plan)
         if obstacles := region_obstacles(ledger, spec):
@@ -129,9 +131,11 @@ def _uncommitted(root: Path, repository: Repository, files: SpecFiles, plan: Rel
         looked_at.add(ship)
     for path in sorted(repository.changed_paths(looked_at)):
         if not _is_as_released(root, path, files, plan):
-            what = "is not committed" if (root / path).exists() else "was deleted, and that is not committed"
-            hint = f"commit it, or take it back: git checkout -- {path}"
-            yield Finding("amendment", "error", path, f"{what}, so that nobody could tell what was released", hint=hint)
+            there = "is not committed" if (root / path).exists() else "was deleted, and that is not committed"
+            yield Finding("amendment", "error", path, f"{there}; nobody could tell what was released", hint=_COMMIT)
+
+
+_COMMIT = "commit it, or take the change back (git status)"
 
 
 def _is_as_released(root: Path, path: str, files: SpecFiles, plan: ReleasePlan) -> bool:
