@@ -215,7 +215,7 @@ def evidence_of_an_unmerged_branch(vault):
 
 @cheat("GATE-STATUS-UNVOUCHED")
 def recorded_from_an_edited_log(vault):
-    """The log of the run was edited and the record made to fit; what was found on it is nobody's word but the author's."""
+    """The log was edited and the record made to fit; what was found on it is nobody's word but the author's."""
     log = vault.root / "run/metrics.jsonl"
     was = log.read_bytes()
     log.write_bytes(was.replace(b'"loss": ', b'"loss": 0.0', 1) if b'"loss": ' in was else was + b"\n")

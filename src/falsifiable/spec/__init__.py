@@ -16,9 +16,10 @@ from falsifiable.spec.update import SpecUpdate, check_spec, check_specs, update_
 from falsifiable.spec.view import SpecView
 
 __all__ = [
-    "MAIN_LINE", "RENDERERS", "AmendmentLog", "ContractMove", "Finding", "HistoryMissingError", "Ledger", "Preview", "Reached",
-    "Recorded", "Recording", "Region", "RegionError", "RegionProblem", "Regions", "Release", "ReleasePlan",
+    "MAIN_LINE", "RENDERERS", "AmendmentLog", "ContractMove", "Finding", "HistoryMissingError", "Ledger", "Preview",
+    "Reached", "Recorded", "Recording", "Region", "RegionError", "RegionProblem", "Regions", "Release", "ReleasePlan",
     "ReleaseRefusedError", "Released", "Section", "SpecUpdate", "SpecView", "amendments_of", "check_spec",
     "check_specs", "find_regions", "open_ledger", "plan_release", "planned_regions", "preview", "read_amendments",
-    "record", "release", "rendered", "ship_history", "spec_of", "spec_path", "splice", "update_regions", "update_spec", "view_of",
+    "record", "release", "rendered", "ship_history", "spec_of", "spec_path", "splice",
+    "update_regions", "update_spec", "view_of",
 ]  # fmt: skip

@@ -59,7 +59,7 @@ _ALL = (
     GateRule(
         "GATE-CEILING-LOWERED",
         "a claim counts as met sooner",
-        "`up_to` of a claim, or the level of its check, is lower than it was: at its ceiling a claim holds nobody back.",
+        "`up_to` of a claim, or the level of its check, is lower than it was. At its ceiling a claim holds none back.",
         _AMEND,
     ),
     GateRule(
@@ -155,8 +155,8 @@ _ALL = (
     GateRule(
         "GATE-TRUST-CHANGED",
         "who is trusted changed, and nobody has said that he looked at it",
-        "Signatures are weighed by trust.yaml of the earlier commit, so that nobody lets himself in. Once merged the new "
-        "policy counts: somebody who may decide that has to look at it first.",
+        "Signatures are weighed by trust.yaml of the earlier commit, so that nobody lets himself in. Once it is merged "
+        "the new policy counts: somebody who may decide that has to look at it first.",
         "Whoever has looked at the new file runs the gate with --accept-trust and its sha256.",
     ),
     GateRule(
