@@ -131,6 +131,10 @@ falsifiers:
     claim: Every weight is a finite number
     check: weights.finite
     on: {model: trained}
+  - id: FALSIFY-UNSEEN-002
+    claim: The logged loss is not one constant
+    check: run.loss-varies
+    on: {run: run}
 discharge:
   run: {device: cpu}
 """

@@ -2,7 +2,130 @@
 
 from __future__ import annotations
 
+import pytest
 
-def test_nothing_changed(vault):
+from falsifiable.evidence.canonical import sha256_of
+from falsifiable.evidence.keys import generate_key, public_text
+
+SHIP = "spec/shop/ship.yaml"
+SHOP = "contracts/shop.yaml"
+
+
+def nothing(vault):
+    (vault.root / "README.md").write_text("The shop.\n")
+
+
+def prose_beside_the_regions(vault):
+    vault.edit("spec/shop/spec.md", "Prose that nobody touches.", "Prose that somebody touched.")
+
+
+def a_claim_more(vault):
+    vault.edit(
+        SHOP,
+        "discharge:",
+        "  - {id: FALSIFY-SHOP-006, claim: It is there, check: shop.present, on: {model: trained}}\ndischarge:",
+    )
+
+
+def a_threshold_tightened(vault):
+    vault.edit("contracts/fallen.yaml", "{equals: 1000}", "{equals: 1000, at_least: 1000}")
+
+
+def a_threshold_loosened_by_an_amendment(vault):
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+    vault.amend("fewer are enough", shop="major")
+
+
+def a_rise_that_is_signed(vault):
+    vault.record("unseen")
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: run/gone")
+
+
+def a_rise_that_the_gate_derives_again(vault):
+    vault.record("unseen", signer=None)
+
+
+def evidence_that_refutes(vault):
+    vault.edit("contracts/unseen.yaml", "check: run.loss-varies", "check: run.loss-falls")
+    vault.amend("it must fall", unseen="major")
+    vault.commit("another claim")
+    vault.record("unseen", signer=None, regions=False)
+
+
+def a_contract_more(vault):
+    text = (vault.root / "contracts/unseen.yaml").read_text()
+    more = text.replace("UNSEEN", "MORE").replace("unseen", "more")
+    (vault.root / "contracts/more.yaml").write_text(more)
+
+
+def a_comment_in_a_check(vault):
+    vault.edit("plugins/shop_checks.py", "from falsifiable import", "# They are few.\nfrom falsifiable import")
+
+
+def points_divided_anew_by_an_amendment(vault):
+    vault.edit(SHIP, "points: 6", "points: 4")
+    vault.amend("it is worth less", bump="major")
+
+
+def amendments_released(vault):
+    vault.amend("the second", bump="minor", stall="minor")
+    vault.commit("an amendment")
+    done = vault.contract("amend", "release", "--spec", "shop")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+HONEST = (
+    nothing,
+    prose_beside_the_regions,
+    a_claim_more,
+    a_threshold_tightened,
+    a_threshold_loosened_by_an_amendment,
+    a_rise_that_is_signed,
+    a_rise_that_the_gate_derives_again,
+    evidence_that_refutes,
+    a_contract_more,
+    a_comment_in_a_check,
+    points_divided_anew_by_an_amendment,
+    amendments_released,
+)
+
+
+@pytest.mark.parametrize("change", HONEST, ids=[one.__name__.replace("_", "-") for one in HONEST])
+def test_it_passes(vault, change):
+    change(vault)
+    vault.commit("an honest change")
     code, decision = vault.gate()
-    assert (code, decision["decision"], decision["blocks"]) == (0, "passed", []), decision
+    assert decision["blocks"] == []
+    assert (code, decision["decision"]) == (0, "passed")
+
+
+def test_there_are_enough_of_them():
+    assert len(HONEST) >= 10
+
+
+def test_a_new_key_is_let_in_by_somebody_who_looked(vault):
+    vault.edit("trust.yaml", public_text(vault.keys["ci"].public), public_text(generate_key().public))
+    vault.commit("another key")
+    code, decision = vault.gate()
+    assert (code, [one["rule"] for one in decision["blocks"]]) == (5, ["GATE-TRUST-CHANGED"])
+    assert vault.gate("--accept-trust", sha256_of((vault.root / "trust.yaml").read_bytes()))[0] == 0
+
+
+def test_a_release_is_refused_while_a_claim_is_falsified(vault):
+    nothing(vault)
+    vault.commit("nothing much")
+    code, decision = vault.gate("--release")
+    assert (code, {one["rule"] for one in decision["blocks"]}) == (5, {"GATE-FALSIFIED"})
+
+
+def test_unsigned_evidence_that_never_moved_is_refused_only_where_signatures_are_demanded(vault):
+    vault.record("unseen", signer=None)
+    vault.base = vault.commit("merged before there was a gate")
+    nothing(vault)
+    vault.commit("nothing much")
+    code, decision = vault.gate()
+    assert code == 0
+    assert any("nobody vouches for evidence of unseen" in one for one in decision["notes"])
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: run/gone")
+    code, decision = vault.gate("--require-signed")
+    assert (code, {one["rule"] for one in decision["blocks"]}) == (5, {"GATE-UNSIGNED"})
