@@ -70,3 +70,16 @@ def test_a_file_that_cannot_be_written_is_named(contract, here):
     assert (done.code, done.err) == (
         2, "contract: file cannot be written: File exists; name another file after --write\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "key"), [("contract", "falsifiers"), ("ship", "deliverables")])
+def test_each_file_that_people_write_has_a_schema(contract, file, key):
+    schema = json.loads(contract("schema", "--of", file, "--print").out)
+    assert key in schema["properties"]
+    Draft7Validator.check_schema(schema)
+
+
+def test_only_the_schema_of_contracts_lies_in_a_file(contract):
+    done = contract("schema", "--of", "ship")
+    assert (done.code, "printed with --print, or written with --write FILE" in done.err) == (4, True)
+    assert json.loads(contract("schema", "--of", "artifacts", "--print").out)["title"] == "Falsifiable artifacts"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.evidence import GitError, Repository, context_of, describe_environment
+from falsifiable.evidence import GitError, Repository, context_of, describe_environment, entries_of
 from falsifiable.evidence import git as git_room
 from tests.evidence.builders import a_repository, commit_all, git
 
@@ -263,15 +263,11 @@ def test_a_revision_is_known_or_it_is_not(tmp_path: Path, monkeypatch: pytest.Mo
     assert Repository(tmp_path).commit_of("main") is None
 
 
-def test_the_last_commit_that_touched_a_folder(tmp_path: Path) -> None:
-    workspace = a_repository(tmp_path / "model spec")
-    assert Repository(workspace).last_change("spec") is None
+def test_the_last_commit_that_touched_a_folder_may_be_merged(tmp_path: Path) -> None:
+    workspace = a_repository(tmp_path)
     (workspace / "spec").mkdir()
     (workspace / "spec" / "a.md").write_text("a")
-    first = commit_all(workspace)
-    (workspace / "contracts" / "more.yaml").write_text("contract: more\n")
     commit_all(workspace)
-    assert Repository(workspace).last_change("spec") == first
     git(workspace, "checkout", "-q", "-b", "topic")
     (workspace / "spec" / "a.md").unlink()
     removed = commit_all(workspace)
@@ -279,15 +275,50 @@ def test_the_last_commit_that_touched_a_folder(tmp_path: Path) -> None:
     (workspace / "contracts" / "later.yaml").write_text("contract: later\n")
     commit_all(workspace)
     git(workspace, "merge", "-q", "--no-ff", "-m", "merge", "topic")
-    assert Repository(workspace).last_change("spec") == removed, "a removal is a change, merged or not"
-    git(tmp_path, "init", "-q", "empty")
-    assert Repository(tmp_path / "empty").last_change("spec") is None
+    assert Repository(workspace).commits_changing("spec")[-1] == removed, "a removal is a change"
 
 
-def test_the_last_change_is_looked_for_below_the_workspace(tmp_path: Path) -> None:
+def test_the_commits_that_changed_a_folder_are_named_oldest_first(tmp_path: Path) -> None:
+    workspace = a_repository(tmp_path / "repository" / "below")
+    (workspace / "spec").mkdir()
+    (workspace / "spec" / "one.md").write_text("one\n")
+    first = commit_all(workspace)
+    (workspace / "other.md").write_text("elsewhere\n")
+    commit_all(workspace)
+    (workspace / "spec" / "two.md").write_text("two\n")
+    second = commit_all(workspace)
+    assert Repository(workspace).commits_changing("spec") == (first, second)
+    assert Repository(workspace).commits_changing("nowhere") == ()
+
+
+def test_no_commit_changed_anything_where_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert Repository(tmp_path).commits_changing("spec") == ()
     git(tmp_path, "init", "-q")
-    for name in ("one", "two"):
-        (tmp_path / name / "spec").mkdir(parents=True)
-        (tmp_path / name / "spec" / "a.md").write_text(name)
-        commit_all(tmp_path, name)
-    assert Repository(tmp_path / "one").last_change("spec") == git(tmp_path, "rev-parse", "HEAD~1")
+    assert Repository(tmp_path).commits_changing("spec") == ()
+
+
+def test_files_and_folders_of_many_commits_are_read_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = a_repository(tmp_path)
+    (workspace / "spec" / "inner").mkdir(parents=True)
+    (workspace / "spec" / "a file 12").write_bytes(b"one\n\0two\n")
+    (workspace / "spec" / "inner" / "empty").write_text("")
+    old = commit_all(workspace)
+    (workspace / "spec" / "a file 12").write_text("three\n")
+    new = commit_all(workspace)
+    repository = Repository(workspace)
+    places = [(old, "spec/a file 12"), (new, "spec/nowhere 7"), (new, "spec"), (new, "spec/inner/empty")]
+    places.append((new, "spec/a file 12"))
+    assert repository.head == new
+    started = []
+    run = repository._run
+    monkeypatch.setattr(repository, "_run", lambda *a, **k: (started.append(a[0]), run(*a, **k))[1])
+    first, absent, tree, empty, last = repository.objects_at(places)
+    assert started.count("cat-file") == 1
+    assert (first, absent, empty, last) == (b"one\n\0two\n", None, b"", b"three\n")
+    assert tree is not None
+    assert dict(entries_of(tree, 20)) == {"a file 12": False, "inner": True}
+    assert repository.objects_at([]) == ()
+    assert repository.objects_at([(new, "a\nb")]) == (None,)

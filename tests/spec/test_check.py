@@ -232,7 +232,7 @@ def test_a_shallow_clone_is_inconclusive_and_says_what_to_fetch(workspace: Path)
         (
             MISSING,
             MISSING.replace("missing", "x"),
-            "known: amendments, cadence, changelog, lessons, missing, scoreboard, version",
+            "known: amendments, cadence, changelog, lessons, missing, roadmap, scoreboard, ship, version",
         ),
         ("<!-- contract:missing -->", "here <!-- contract:missing -->", "a marker stands within a line of text"),
     ],

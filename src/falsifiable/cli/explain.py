@@ -56,9 +56,26 @@ WORDS = {
         "Evidence that no longer applies, because the claim, a parameter, the check's source or the commit changed. "
         "It does not count; contract status says what changed."
     ),
+    "ship": (
+        "The ship percentage is points discharged over points declared, and nothing else. A criterion of a ship.yaml "
+        "is discharged when all its falsifiers are, as far as each can be, under what their contracts require; its "
+        "quorum is met; and no tripwire stands tripped without a review."
+    ),
+    "quorum": (
+        "How many recordings must hold, each with another value of one observation, such as the seed of the run. "
+        "Recordings that a later one superseded count; stale, falsified, flaky ones and files of unknown origin do not."
+    ),
+    "tripwire": (
+        "A measurement that is too good to be true. Where it is met a criterion is held for review, and its points "
+        "count for nothing until somebody signs a review of the statement that measured it."
+    ),
+    "waiver": (
+        "Somebody goes ahead without a criterion until a day that is named. It is shown and counted, and never read as "
+        "discharged."
+    ),
     "FLAKY": "Evidence that holds two different verdicts on the same bytes. It bars DISCHARGED.",
 }
-"""The words of verdicts and statuses."""
+"""The words of verdicts, statuses and ships."""
 
 GENERATED = "ARTIFACT-SOUND-"
 """How the ids begin of verdicts that no contract declares: a bound file breaks the rules of its own format."""

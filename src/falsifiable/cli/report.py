@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @click.option(
     "--packet",
     "run",
-    required=True,
     metavar="RUN",
     type=click.Path(exists=True, path_type=Path),
     help="The run folder, or its run.yaml, whose promotion packet is wanted.",
 )
+@click.option("--ship", "spec", metavar="SPEC", help="The spec whose ship percentage by version is wanted.")
 @click.option(
     "--format",
     "form",
@@ -38,20 +38,36 @@ if TYPE_CHECKING:
 )
 @root_option
 @traceback_option
-def command(run: Path, form: str, output: Path | None, root: Path | None) -> None:
-    """Write the promotion packet of a run: what somebody needs who decides whether its result may be used.
+def command(run: Path | None, spec: str | None, form: str, output: Path | None, root: Path | None) -> None:
+    """Write the promotion packet of a run (--packet), or the ship percentage of a spec by version (--ship).
 
-    Run id, data sets, metrics, the commands that do it again, the source, references, figures, files, the evidence that
-    names these bytes, the statuses it earned, what is missing, and every question that stayed open. Names of machines
-    and people, and folders of theirs, are left out. Nothing is validated: `contract record` writes the evidence.
+    The packet is what somebody needs who decides whether the result of a run may be used: run id, data sets, metrics,
+    the commands that do it again, the source, references, figures, files, the evidence that names these bytes, the
+    statuses it earned, what is missing, and every question that stayed open. Names of machines and people, and folders
+    of theirs, are left out.
+
+    The ship percentage comes with a plot, and with the points that each step was to earn and earned; what earlier
+    versions of the spec had reached is read from git. Nothing is validated: `contract record` writes the evidence.
 
     \b
     Examples:
         contract report --packet runs/reference --output packet.md
         contract report --packet runs/reference --format json
+        contract report --ship ship-two --output ship.md
 
-    Exit codes: 0 the packet was written (whether it is promotable stands in it), 2 the run cannot be read.
+    Exit codes: 0 it was written (whether a run is promotable stands in its packet), 2 the run or the history cannot be
+    read, 3 no spec has a ship.yaml.
     """
+    if (run is None) == (spec is None):
+        raise click.UsageError("name either a run after --packet or a spec after --ship")
+    text = _of_ship(spec, form, root) if run is None else _of_run(run, form, root)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def _of_run(run: Path, form: str, root: Path | None) -> str:
     from falsifiable.artifacts import ArtifactError, open_run
     from falsifiable.report.packet import packet_of
     from falsifiable.report.packet_markdown import as_markdown
@@ -63,11 +79,23 @@ def command(run: Path, form: str, output: Path | None, root: Path | None) -> Non
         packet = packet_of(record, known, Redaction.of_this_machine(record.folder, *([root] if root else [])))
     except ArtifactError as error:
         raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
-    text = as_markdown(packet) if form == "markdown" else json.dumps(packet, indent=2, allow_nan=False) + "\n"
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
+    return as_markdown(packet) if form == "markdown" else json.dumps(packet, indent=2, allow_nan=False) + "\n"
+
+
+def _of_ship(spec: str | None, form: str, root: Path | None) -> str:
+    from falsifiable.cli.ships import open_ships
+    from falsifiable.evidence import GitError, Repository
+    from falsifiable.report.ship import ShipReport, ship_json, ship_markdown
+    from falsifiable.spec import ship_history
+
+    ships = open_ships(root)
+    (roadmap,) = ships.chosen(spec)
+    try:
+        history = ship_history(Repository(ships.root), roadmap.ship.ship.ship)
+    except GitError as error:
+        raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
+    report = ShipReport(roadmap, history)
+    return ship_markdown(report) if form == "markdown" else json.dumps(ship_json(report), indent=2) + "\n"
 
 
 def _known(root: Path | None) -> Knowledge:

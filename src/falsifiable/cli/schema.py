@@ -1,4 +1,4 @@
-"""``contract schema``: the JSON Schema for contract files, for editors."""
+"""``contract schema``: the JSON Schemas of the files that people write, for editors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from falsifiable.cli.exit_codes import ExitCode
 @click.command()
 @click.option("--print", "to_stdout", is_flag=True, help="Print the schema with the checks installed here.")
 @click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write that schema to a file.")
+@click.option(
+    "--of",
+    "file",
+    type=click.Choice(["contract", "artifacts", "ship"]),
+    default="contract",
+    show_default=True,
+    help="Which file it describes: a contract, artifacts.yaml or ship.yaml.",
+)
 @traceback_option
-def command(to_stdout: bool, write: Path | None) -> None:
-    """Print the path of the JSON Schema (draft-07) for contract files.
+def command(to_stdout: bool, write: Path | None, file: str) -> None:
+    """Print the path of the JSON Schema (draft-07) for contract files, or with --print or --write that of --of.
 
     Put it in the first line of a contract, and an editor that speaks yaml-language-server completes it:
 
@@ -25,11 +33,13 @@ def command(to_stdout: bool, write: Path | None) -> None:
         # yaml-language-server: $schema=PATH
     """
     if not (to_stdout or write):
+        if file != "contract":
+            raise click.UsageError(f"the schema of {file}.yaml is printed with --print, or written with --write FILE")
         from falsifiable.contracts import shipped_schema
 
         click.echo(shipped_schema())
         return
-    text = json.dumps(_current_schema(), indent=2) + "\n"
+    text = json.dumps(_schema_of(file), indent=2) + "\n"
     if write:
         try:
             write.parent.mkdir(parents=True, exist_ok=True)
@@ -44,8 +54,11 @@ def command(to_stdout: bool, write: Path | None) -> None:
         click.echo(text, nl=False)
 
 
-def _current_schema() -> dict[str, object]:
-    from falsifiable.contracts import contract_schema
+def _schema_of(file: str) -> dict[str, object]:
+    from falsifiable.contracts import artifacts_schema, contract_schema, ship_schema
+
+    if file != "contract":
+        return {"artifacts": artifacts_schema, "ship": ship_schema}[file]()
     from falsifiable.validation.catalogue import load_catalogue
 
     return contract_schema(load_catalogue().signatures)

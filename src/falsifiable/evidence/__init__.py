@@ -12,7 +12,7 @@ from falsifiable.evidence.audit import Audit, AuditFinding, Docket, audit
 from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical, sha256_of
 from falsifiable.evidence.context import Context, Environment, context_of, describe_environment
 from falsifiable.evidence.dsse import Envelope, EnvelopeError, authenticated, envelope_of, parse_envelope
-from falsifiable.evidence.git import JUDGING_TREES, GitError, History, Membership, Repository
+from falsifiable.evidence.git import JUDGING_TREES, GitError, History, Membership, Repository, entries_of
 from falsifiable.evidence.keys import SigningError, SigningKey, generate_key, keyid_of, read_private_key, write_key_pair
 from falsifiable.evidence.lock import exclusive
 from falsifiable.evidence.problem import EvidenceProblem
@@ -36,7 +36,7 @@ __all__ = [
     "EnvelopeError", "Environment", "Evidence", "EvidenceProblem", "GitError", "History", "Membership", "Repository",
     "Review", "ReviewError", "Signature", "SignatureCheck", "SignedReview", "SigningError", "SigningKey", "Statement",
     "StatementError", "Verification", "audit", "authenticated", "canonical_json", "context_of", "deletions",
-    "describe_environment", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads", "in_succession",
+    "describe_environment", "entries_of", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads", "in_succession",
     "keyid_of", "matching", "parse_canonical", "parse_envelope", "parse_statement", "read_all_evidence",
     "read_evidence", "read_private_key", "read_reviews", "remove_durably", "reviews_of", "sha256_of", "statement_of",
     "verified", "write_atomically", "write_key_pair", "write_new", "write_review", "write_signature", "write_statement",

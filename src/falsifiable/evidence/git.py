@@ -148,14 +148,26 @@ class Repository:
             ) from error
         return dict(zip((path for path, _ in found), contents, strict=True))
 
-    def last_change(self, folder: str) -> str | None:
-        """The newest commit of this history that changed anything below ``folder``; None where none did.
+    def commits_changing(self, path: str) -> tuple[str, ...]:
+        """The commits of this history that changed anything below ``path``, oldest first; none outside a repository.
 
-        In a shallow clone the oldest commit seems to have made all there is: ask :attr:`shallow` before.
+        Raises :class:`GitError` where git fails.
         """
         if self.head is None:
-            return None
-        return self._git("rev-list", "-1", "HEAD", "--", f":(top){self._prefix}{folder}").decode().strip() or None
+            return ()
+        below = f":(top,literal){self._prefix}{path}"
+        return tuple(self._git("rev-list", "--topo-order", "--reverse", self.head, "--", below).decode().split())
+
+    def objects_at(self, places: Iterable[tuple[str, str]]) -> tuple[bytes | None, ...]:
+        """For each (commit, path) the bytes of the file, or of the tree as git stores it; None where there is neither.
+
+        One process reads all of them. Raises :class:`GitError` where git fails.
+        """
+        asked = [f"{commit}:{self._prefix}{path}" for commit, path in places]
+        if not asked or not all(_is_plain(one) for one in asked):
+            return (None,) * len(asked)
+        answered = self._git("cat-file", "--batch", given="".join(f"{one}\n" for one in asked).encode())
+        return tuple(_objects(answered, len(asked)))
 
     def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
@@ -268,6 +280,31 @@ def _is_plain(path: str) -> bool:
     """Whether ``path`` names a place below the workspace the way git does; a line of input holds one path."""
     parts = path.split("/")
     return "\n" not in path and not any(one in ("", ".", "..") for one in parts)
+
+
+def _objects(answered: bytes, count: int) -> Iterator[bytes | None]:
+    """What ``git cat-file --batch`` printed: a header that ends in the size, the bytes, and a line break."""
+    start = 0
+    for _ in range(count):
+        end = answered.index(b"\n", start)
+        header = answered[start:end].split(b" ")
+        start = end + 1
+        if header[-1].isdigit() and header[-2] in (b"blob", b"tree"):
+            size = int(header[-1])
+            yield answered[start : start + size]
+            start += size + 1
+        else:
+            yield None
+
+
+def entries_of(tree: bytes, id_bytes: int) -> Iterator[tuple[str, bool]]:
+    """The names in a tree as git stores it, each with whether it is a folder; ``id_bytes`` is the length of an id."""
+    start = 0
+    while start < len(tree):
+        end = tree.index(b"\0", start)
+        mode, _, name = tree[start:end].partition(b" ")
+        yield name.decode(errors="replace"), mode == b"40000"
+        start = end + 1 + id_bytes
 
 
 def _environment() -> dict[str, str]:

@@ -3,31 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from falsifiable.contracts import SHIP_FILE, Ship, Ships, load_ships
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence
 from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, baseline_of, read_amendments, ship_path
 from falsifiable.spec.render import RENDERERS, rendered, short
 from falsifiable.spec.view import SpecView
-from falsifiable.status import ContractStanding, JudgingCode, standings
+from falsifiable.status import (
+    ContractStanding,
+    Grounds,
+    JudgingCode,
+    roadmap_standing,
+    ship_standing,
+    stage_standings,
+    standings,
+)
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """A workspace's contracts with all evidence, by spec, that was recorded for them, and the specs' amendments."""
+    """A workspace's contracts with all evidence, by spec, that was recorded for them, and the specs' amendments.
+
+    ``reviews`` maps the sha256 of a statement to those whose signed review of it is good.
+    """
 
     root: Path
     contracts: tuple[Contract, ...]
     evidence: Mapping[str, Evidence]
     code: JudgingCode
     history: History
+    reviews: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def ships(self) -> Ships:
+        """The ship files, read when they are first asked for."""
+        return load_ships(self.root, self.contracts)
 
     @property
     def specs(self) -> tuple[str, ...]:
-        """Every spec that a contract names, or that has evidence or amendments."""
+        """Every spec that a contract names, or that has evidence, amendments or a ship file."""
         return tuple(sorted(self.evidence))
 
     @cached_property
@@ -51,11 +69,19 @@ class Ledger:
         every = standings(self.contracts, known, self.code, self.history)
         return tuple(one for one in every if one.contract in of_spec)
 
+    def grounds(self, statements: Iterable[Statement] | None = None) -> Grounds:
+        """What ship files are weighed by: all statements, or those given."""
+        known = self.statements if statements is None else tuple(statements)
+        stand = standings(self.contracts, known, self.code, self.history)
+        return Grounds(self.contracts, stand, known, self.code, self.history, self.reviews)
+
     def bearing_on(self, spec: str) -> frozenset[str]:
-        """The contracts whose evidence bears on the regions of ``spec``: its own and all that these require."""
+        """The contracts whose evidence bears on the regions of ``spec``: its own, those that its ship file leans on,
+        and all that these require."""
         by_name = {one.contract: one for one in self.contracts}
         found: set[str] = set()
         waiting = [one.contract for one in self.contracts if spec_of(one) == spec]
+        waiting += [name for ship in self.ships.sound if ship.ship == spec for name in _leans_on(ship, self.contracts)]
         while waiting:
             name = waiting.pop()
             if name not in found:
@@ -67,7 +93,8 @@ class Ledger:
 def open_ledger(root: Path, contracts: Sequence[Contract], code: JudgingCode, history: History) -> Ledger:
     """Read all evidence of the workspace ``root``."""
     amended = (one.parent.name for one in root.glob("spec/*/amendments") if one.is_dir())
-    evidence = read_all_evidence(root, (*(spec_of(one) for one in contracts), *amended))
+    shipping = (one.parent.name for one in root.glob(f"spec/*/{SHIP_FILE}"))
+    evidence = read_all_evidence(root, (*(spec_of(one) for one in contracts), *amended, *shipping))
     return Ledger(root, tuple(contracts), evidence, code, history)
 
 
@@ -101,8 +128,27 @@ def planned_regions(ledger: Ledger, spec: str, statements: Iterable[Statement] |
 
 def view_of(ledger: Ledger, spec: str, statements: Iterable[Statement] | None = None) -> SpecView:
     """What the regions of ``spec`` are rendered from."""
+    grounds = ledger.grounds(statements)
+    of_spec = {one.contract for one in ledger.contracts if spec_of(one) == spec}
+    stand = (one for one in grounds.standings if one.contract in of_spec)
     recorded = ledger.evidence[spec].statements if spec in ledger.evidence else ()
-    return SpecView.of(spec, ledger.standings_of(spec, statements), ledger.amendments.get(spec), recorded)
+    view = SpecView.of(spec, stand, ledger.amendments.get(spec), recorded)
+    file = ledger.ships.of(spec)
+    if file is None:
+        return view
+    if file.ship is None:
+        return replace(view, ship_faults=len(file.diagnostics))
+    roadmap = roadmap_standing(ship_standing(file.ship, grounds), grounds)
+    return replace(view, roadmap=roadmap, stages=stage_standings(file.ship, grounds))
+
+
+def _leans_on(ship: Ship, contracts: Iterable[Contract]) -> set[str]:
+    """The contracts that the criteria, steps and stages of ``ship`` follow from."""
+    named = {name for one in ship.criteria for name in one.falsifiers}
+    named |= {wire.falsifier for one in ship.criteria for wire in one.tripwires}
+    named |= {name for one in ship.roadmap for name in one.shown_by.falsifiers}
+    of_falsifiers = {one.contract for one in contracts if any(each.id in named for each in one.falsifiers)}
+    return of_falsifiers | {name for stage in ship.stages.values() for name in stage}
 
 
 def rests_on(ledger: Ledger, spec: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from falsifiable.spec.amendment_regions import (
     lessons_region,
 )
 from falsifiable.spec.markdown import escaped, table
+from falsifiable.spec.ship_regions import roadmap_region, ship_region
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
 
@@ -124,6 +125,8 @@ RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
     "version": _version,
     "scoreboard": _of_contracts(_scoreboard),
     "missing": _of_contracts(_missing),
+    "ship": ship_region,
+    "roadmap": roadmap_region,
     "amendments": amendments_region,
     "cadence": cadence_region,
     "lessons": lessons_region,

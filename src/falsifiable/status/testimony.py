@@ -55,7 +55,7 @@ def testimonies(
     heard = speaking(statements, declaration.id, () if declaration in contract.falsifiers else declaration.on)
     found = ((statement, statement.judgement_of(declaration.id)) for statement in heard)
     return [
-        _testimony(contract, declaration, statement, judgement, bench) for statement, judgement in found if judgement
+        testimony(contract, declaration, statement, judgement, bench) for statement, judgement in found if judgement
     ]
 
 
@@ -77,9 +77,10 @@ def _fell(statement: Statement, falsifier: str) -> bool:
     return judgement is not None and judgement.verdict.outcome == "falsified"
 
 
-def _testimony(
+def testimony(
     contract: Contract, declaration: FalsifierDeclaration, statement: Statement, judgement: Judgement, bench: Bench
 ) -> Testimony:
+    """What ``statement`` says of ``declaration`` today, whether it still speaks for it or was superseded."""
     committed = statement.context.commit is not None and not statement.context.dirty
     of_code = ceiling_of(contract, declaration, bench.code.ceiling(declaration.check))
     ceiling = min(of_code, Level[judgement.check_ceiling.upper()])

@@ -1,0 +1,51 @@
+"""``contract graph``: what leans on what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from falsifiable.cli import Failure
+from falsifiable.cli.common import root_option, traceback_option
+
+
+@click.command()
+@click.option("--spec", help="Show only this spec, and what it leans on.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "mermaid", "dot"]),
+    default="text",
+    show_default=True,
+    help="For a person, a program, or a drawing by Mermaid or Graphviz.",
+)
+@root_option
+@traceback_option
+def command(spec: str | None, form: str, root: Path | None) -> None:
+    """Show contracts with those they require, acceptance criteria with the contracts they rest on, and steps with what
+    they require and earn, each with its status by the recorded evidence.
+
+    \b
+    Examples:
+        contract graph
+        contract graph --spec ship-two --format mermaid
+
+    Exit codes: 0 it was shown, 4 no contract and no ship.yaml is of that spec.
+    """
+    from falsifiable.cli.ships import open_ships
+    from falsifiable.contracts import suggestion
+    from falsifiable.report.graph import graph_dot, graph_json, graph_mermaid, graph_text
+    from falsifiable.status.graph import graph_of
+
+    ships = open_ships(root)
+    whole = graph_of(ships.grounds, ships.roadmaps)
+    graph = whole if spec is None else whole.of_spec(spec)
+    if spec is not None and not graph.nodes:
+        raise Failure(f"nothing is of spec {spec!r}; {suggestion(spec, {one.spec for one in whole.nodes}, 'specs')}")
+    if form == "json":
+        click.echo(json.dumps(graph_json(graph), indent=2))
+    else:
+        shown = {"text": graph_text, "mermaid": graph_mermaid, "dot": graph_dot}[form]
+        click.echo(shown(graph), nl=False)

@@ -1,0 +1,44 @@
+"""``contract why``: a status walked back to the bytes it rests on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from falsifiable.cli import Failure
+from falsifiable.cli.common import format_option, root_option, traceback_option
+
+
+@click.command()
+@click.argument("name", metavar="ID")
+@format_option
+@root_option
+@traceback_option
+def command(name: str, form: str, root: Path | None) -> None:
+    """Walk ID back: from the ship percentage to a criterion, its falsifiers, their claims and checks, the statement
+    that was recorded, what it measured, and the bytes it was measured on.
+
+    ID is a criterion or a step of a ship.yaml, a falsifier, a contract, or a spec that has a ship.yaml. Where the walk
+    ends before the bytes it says what is missing. Nothing is run.
+
+    \b
+    Examples:
+        contract why AC-SHIP1-004
+        contract why packaging --format json
+
+    Exit codes: 0 it was said, 4 nothing has this id.
+    """
+    from falsifiable.cli.ships import open_ships
+    from falsifiable.contracts import suggestion
+    from falsifiable.report.walk import walk_json, walk_text
+    from falsifiable.status.why import because, known_ids
+
+    ships = open_ships(root)
+    ids = known_ids(ships.grounds, ships.roadmaps)
+    by_folded = {one.casefold(): one for one in reversed(ids)}
+    found = because(by_folded.get(name.casefold(), name), ships.grounds, ships.roadmaps)
+    if found is None:
+        raise Failure(f"nothing here is called {name!r}; {suggestion(name, ids, 'ids')}")
+    click.echo(json.dumps(walk_json(found), indent=2) if form == "json" else walk_text(found).rstrip("\n"))
