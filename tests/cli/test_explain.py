@@ -9,6 +9,7 @@ import pytest
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.cli.explain import WORDS
 from falsifiable.contracts import RULES
+from falsifiable.contracts.changes import KINDS
 
 CHECK_PAGE = """\
 check vocabulary.fits-model
@@ -48,12 +49,20 @@ def test_a_contract_is_explained_with_its_claims_and_roles(contract):
     assert "  encoder: a model, an encoder, such as all-MiniLM-L6-v2\n" in page
 
 
+def test_a_kind_of_change_is_explained_with_the_bump_it_demands(contract):
+    page = contract("explain", "loosened").out
+    assert page.startswith(
+        "loosened: a kind of change, as contract diff lists it\n\nWhat was refused before would hold now"
+    )
+    assert page.endswith("It demands: major.\n")
+
+
 @pytest.mark.parametrize("name", ["ARTIFACT-SOUND-TRAINED", "artifact.sound"])
 def test_the_built_in_verdict_on_a_broken_file_is_explained(contract, name):
     assert contract("explain", name).out.startswith("check artifact.sound\n")
 
 
-@pytest.mark.parametrize("name", [*RULES, *WORDS, *(str(code.value) for code in ExitCode)])
+@pytest.mark.parametrize("name", [*RULES, *WORDS, *KINDS, *(str(code.value) for code in ExitCode)])
 def test_every_rule_word_and_exit_code_has_a_page(contract, name):
     done = contract("explain", name)
     assert done.code == 0
@@ -83,7 +92,15 @@ def test_without_a_name_everything_is_listed(contract):
     lines = contract("explain").out.splitlines()
     listed = {line.split()[0] for line in lines if line.startswith("  ")}
     sections = [line for line in lines if line and not line.startswith(" ")]
-    assert sections == ["Checks", "Contracts", "Falsifiers", "Rules", "Verdicts and statuses", "Exit codes"]
+    assert sections == [
+        "Checks",
+        "Contracts",
+        "Falsifiers",
+        "Rules",
+        "Verdicts and statuses",
+        "Kinds of change",
+        "Exit codes",
+    ]
     assert {"weights.finite", "packaging", "FALSIFY-GQA-001", "YAML-TAB", "PARTIAL", "130"} <= listed
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", "gguf", "rich")
+HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", "gguf", "rich", "cryptography")
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["validate", "--help"], ["validate", "--no-run"], ["schema"], ["explain", "CONTRACT-UNKNOWN-KEY"]],
+    [
+        ["--help"],
+        ["validate", "--help"],
+        ["validate", "--no-run"],
+        ["schema"],
+        ["explain", "CONTRACT-UNKNOWN-KEY"],
+        ["evidence", "--help"],
+        ["evidence", "log"],
+    ],
 )
 def test_no_heavy_library_is_imported(shop, arguments):
     shop.contract("validate", "--no-run")  # the catalogue of checks is read once and kept

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falsifiable.contracts import CheckSignature, Contract, ContractFile, read_contract
@@ -203,6 +203,7 @@ def versions(draw: st.DrawFn) -> Contract:
     return contract(text)
 
 
+@settings(deadline=None)
 @given(versions(), versions())
 def test_the_way_back_is_the_mirror(signatures: Signatures, was: Contract, now: Contract) -> None:
     there, back = (compare_contracts(*both, signatures).changes for both in ((was, now), (now, was)))
@@ -211,11 +212,13 @@ def test_the_way_back_is_the_mirror(signatures: Signatures, was: Contract, now: 
     assert len(seen) == len(there), "a change was listed twice"
 
 
+@settings(deadline=None)
 @given(versions())
 def test_a_contract_does_not_differ_from_itself(signatures: Signatures, one: Contract) -> None:
     assert compare_contracts(one, one, signatures).changes == ()
 
 
+@settings(deadline=None)
 @given(versions(), versions())
 def test_a_set_is_compared_contract_by_contract(signatures: Signatures, was: Contract, now: Contract) -> None:
     alone = compare_contracts(was, now, signatures)

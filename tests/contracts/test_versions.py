@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falsifiable.contracts.versions import Bump, bumped, semantic_order
@@ -26,6 +26,7 @@ def test_the_version_that_follows(version: str, bump: Bump, following: str) -> N
     assert bumped(version, bump) == following
 
 
+@settings(deadline=None)
 @given(versions, st.sampled_from(Bump), st.sampled_from(Bump))
 def test_a_higher_bump_leads_further(version: str, one: Bump, other: Bump) -> None:
     reached, further = (semantic_order(bumped(version, bump)) for bump in sorted((one, other)))

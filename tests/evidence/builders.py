@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from falsifiable.contracts import claim_digest, claims_digest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from falsifiable.contracts import PolicyEntry, Signer, TrustPolicy, claim_digest, claims_digest
 from falsifiable.contracts.model import ArtifactDeclaration, Contract, Criterion, FalsifierDeclaration
-from falsifiable.evidence import Context, Environment, Membership, Statement, statement_of
+from falsifiable.evidence import Context, Environment, Membership, SigningKey, Statement, statement_of
+from falsifiable.evidence.keys import public_text
 from falsifiable.falsifier import Verdict
 from falsifiable.status import JudgingCode
 from falsifiable.validation.results import BoundArtifact, Challenge, ContractResult, Judgement, Observation
@@ -106,6 +110,29 @@ def statement(of: Contract, *judgements: Judgement, supersedes: tuple[str, ...] 
         supersedes=supersedes,
     )
     return replace(made, **more)
+
+
+def a_key(name: str = "ci") -> SigningKey:
+    """The key of somebody, the same each time."""
+    private = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
+    return SigningKey(private.public_key().public_bytes_raw(), private)
+
+
+def a_policy(evidence: Sequence[str] = ("ci",), review: Sequence[str] = ("alice",), *known: str) -> TrustPolicy:
+    """A policy that lets these sign for the spec ``ship``; ``known`` have keys and may sign nothing."""
+    names = dict.fromkeys((*evidence, *review, *known))
+    signers = {name: Signer(public_text(a_key(name).public)) for name in names}
+    return TrustPolicy(signers, {"ship": PolicyEntry(tuple(evidence), tuple(review))})
+
+
+def as_yaml(policy: TrustPolicy) -> str:
+    """The file that says it."""
+    signers = "".join(f'  {name}: {{key: "{one.key}"}}\n' for name, one in policy.signers.items())
+    specs = "".join(
+        f'  "{spec}": {{evidence: [{", ".join(one.evidence)}], review: [{", ".join(one.review)}]}}\n'
+        for spec, one in policy.specs.items()
+    )
+    return f"signers:\n{signers}specs:\n{specs}"
 
 
 class Everywhere:

@@ -250,7 +250,7 @@ def test_a_file_that_a_partial_clone_left_out_is_named(tmp_path: Path) -> None:
 def test_an_object_that_git_does_not_have_is_said() -> None:
     there = b"a" * 40 + b" blob 2\nhi\n"
     assert list(git_room._batched(there + there)) == [b"hi", b"hi"]
-    with pytest.raises(GitError, match="b{40} is missing"):
+    with pytest.raises(GitError, match=r"b{40} is missing"):
         list(git_room._batched(there + b"b" * 40 + b" missing\n"))
 
 

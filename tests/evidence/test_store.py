@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from falsifiable.evidence import Statement, heads, read_evidence, store, write_statement
+from falsifiable.evidence import (
+    Statement,
+    heads,
+    in_succession,
+    matching,
+    read_all_evidence,
+    read_evidence,
+    store,
+    write_statement,
+)
 from falsifiable.evidence.store import Evidence
 from tests.evidence.builders import contract, statement
 
@@ -33,9 +42,9 @@ def test_no_folder_holds_no_evidence(tmp_path: Path) -> None:
     assert read_evidence(tmp_path / "none") == Evidence()
 
 
-def test_signatures_and_temporary_files_are_no_statements(tmp_path: Path) -> None:
-    (tmp_path / f"{'a' * 64}.key.dsse.json").write_text("{}")
+def test_temporary_files_are_no_statements_and_no_signatures(tmp_path: Path) -> None:
     (tmp_path / ".half.json").write_text("{")
+    (tmp_path / ".half.dsse.json").write_text("{")
     assert read_evidence(tmp_path) == Evidence()
 
 
@@ -96,3 +105,35 @@ def test_evidence_of_two_specs_together() -> None:
     both = Evidence((first,)) + Evidence((second, first))
     assert {one.contract for one in both.statements} == {"packaging", "other"}
     assert both.of("other") == (second,)
+
+
+def test_all_evidence_is_found_by_spec(tmp_path: Path) -> None:
+    write_statement(tmp_path / "spec" / "ship" / "evidence", statement(CONTRACT))
+    (tmp_path / "spec" / "empty" / "evidence").mkdir(parents=True)
+    (tmp_path / "spec" / "prose").mkdir()
+    found = read_all_evidence(tmp_path, ["wanted"])
+    assert {spec: len(one.statements) for spec, one in found.items()} == {"empty": 0, "ship": 1, "wanted": 0}
+    assert list(found) == sorted(found)
+
+
+def test_a_statement_is_named_by_its_first_digits() -> None:
+    many = [statement(CONTRACT, run_id=f"run-{number}") for number in range(20)]
+    evidence = {"ship": Evidence(tuple(many[:10])), "boat": Evidence(tuple(many[10:]))}
+    assert matching(evidence, many[3].sha256[:12].upper()) == (("ship", many[3]),)
+    assert matching(evidence, many[13].sha256) == (("boat", many[13]),)
+    assert matching(evidence, "g") == ()
+    listed = matching(evidence, "")
+    assert [one.sha256 for _, one in listed] == sorted(one.sha256 for one in many)
+
+
+@given(st.permutations(range(6)))
+def test_succession_is_a_function_of_the_set_and_puts_nothing_before_what_it_replaces(order: list[int]) -> None:
+    chain = a_chain(4)
+    aside = statement(CONTRACT, run_id="aside")
+    joined = statement(CONTRACT, run_id="joined", supersedes=tuple(sorted([aside.sha256, chain[1].sha256, "f" * 64])))
+    every = [*chain, aside, joined]
+    found = in_succession(every[index] for index in order)
+    assert found == in_succession(every)
+    place = {one.sha256: index for index, one in enumerate(found)}
+    assert len(place) == 6
+    assert all(place[earlier] < place[one.sha256] for one in every for earlier in one.supersedes if earlier in place)

@@ -184,3 +184,12 @@ def test_a_contract_is_named_by_its_path_in_the_workspace(workspace: Path) -> No
     recorded(workspace, result(shipped), shipped)
     (one,) = read_evidence(workspace / "spec" / "shipped" / "evidence").statements
     assert one.contract_file == "runtime/shipped.yaml"
+
+
+def test_a_contract_that_moved_to_another_spec_replaces_what_it_left_behind(workspace: Path) -> None:
+    """Otherwise the old statement would speak for ever, beside whatever is recorded later."""
+    first = recorded(workspace).statements[0]
+    moved = replace(CONTRACT, spec="boat")
+    second = recorded(workspace, result(moved, judgement(moved, verdict=FALLEN)), moved).statements[0]
+    (statement,) = read_evidence(workspace / "spec" / "boat" / "evidence").statements
+    assert (statement.sha256, statement.supersedes) == (second.sha256, (first.sha256,))

@@ -18,6 +18,7 @@ VERBS = {
     "check": "Check one file or folder for the programs that must load it; no YAML needed.",
     "validate": "Run every falsifier whose artifacts are bound, and say what was falsified.",
     "record": "Write the evidence of a validation, and the statuses it earned into the spec.",
+    "evidence": "Sign, verify, review and show evidence.",
     "status": "Show the status each claim has earned, and what it still needs.",
     "next": "Show what can be dispatched now, by points per hour, and what the rest waits for.",
     "why": "Walk a percentage, a criterion or a status back to the bytes it rests on.",

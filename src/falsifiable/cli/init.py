@@ -98,6 +98,7 @@ def command(folder: Path) -> None:
 def _write(folder: Path, bindings: Path, model: Path) -> Path:
     """Write the contract, then the file that binds ``model`` to it; the contract's path."""
     from falsifiable.contracts import shipped_schema
+    from falsifiable.evidence import write_atomically
 
     words = _words(folder.resolve().name)
     name = "-".join([*words, "usable"])  # the last word keeps `2024`, `true` and `con` from being names of their own
@@ -108,8 +109,8 @@ def _write(folder: Path, bindings: Path, model: Path) -> Path:
     path = json.dumps(model.relative_to(folder).as_posix(), ensure_ascii=False)
     try:
         contract.parent.mkdir(exist_ok=True)
-        contract.write_text(CONTRACT.format(schema=shipped_schema(), name=name, tag=tag), encoding="utf-8")
-        bindings.write_text(BINDINGS.format(name=name, path=path), encoding="utf-8")
+        write_atomically(contract, CONTRACT.format(schema=shipped_schema(), name=name, tag=tag).encode())
+        write_atomically(bindings, BINDINGS.format(name=name, path=path).encode())
     except OSError as error:
         raise Failure(
             f"{error.filename or folder} cannot be written: {error.strerror}; choose a folder that you may write to",

@@ -64,7 +64,9 @@ def command(run: Path | None, spec: str | None, form: str, output: Path | None, 
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        from falsifiable.evidence import write_atomically
+
+        write_atomically(output, text.encode())
 
 
 def _of_run(run: Path, form: str, root: Path | None) -> str:

@@ -41,9 +41,11 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
         return
     text = json.dumps(_schema_of(file), indent=2) + "\n"
     if write:
+        from falsifiable.evidence import write_atomically
+
         try:
             write.parent.mkdir(parents=True, exist_ok=True)
-            write.write_text(text, encoding="utf-8")
+            write_atomically(write, text.encode())
         except OSError as error:
             raise Failure(
                 f"{error.filename or write} cannot be written: {error.strerror}; name another file after --write",

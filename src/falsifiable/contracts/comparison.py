@@ -147,9 +147,9 @@ def _homes(contracts: Mapping[str, Contract]) -> dict[str, str]:
 
 def _with_move(change: Change, went: Mapping[str, str], came: Mapping[str, str]) -> Change:
     """A removed or added falsifier that stands, or stood, in another contract says in which."""
-    if change.kind == "removed" and change.subject in went and went[change.subject] != change.contract:
+    if change.kind == "removed" and change.subject in went:
         return replace(change, why=f"it moved to the contract {went[change.subject]}, and is claimed here no longer")
-    if change.kind == "added" and change.subject in came and came[change.subject] != change.contract:
+    if change.kind == "added" and change.subject in came:
         return replace(change, why=f"it moved here from the contract {came[change.subject]}")
     return change
 
@@ -160,7 +160,7 @@ def _changes(name: str, was: _Version | None, now: _Version | None) -> Iterator[
         return
     before, after = was.contract, now.contract
     if before.version != after.version:
-        why = "the number was typed; contract amend release writes it from the bumps that amendments name"
+        why = "the number itself claims nothing; contract amend release writes it from the bumps of amendments"
         yield Change(name, "version", "changed", before.version, after.version, why, Bump.NONE)
     yield from _words(name, before, after)
     yield from _spec(name, before, after)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from falsifiable.contracts.criteria import criterion_fault
@@ -90,8 +91,9 @@ def values_of(criterion: Criterion) -> ValueSet:
 def shown_number(number: Fraction | float) -> str:
     """``number`` with all its digits: thresholds that differ must not read alike."""
     exact = number if isinstance(number, Fraction) else as_decimal(number)
-    whole = exact.denominator == 1 and abs(exact) < _MANY
-    return str(exact.numerator) if whole else repr(float(exact))
+    if exact.denominator == 1 and abs(exact) < _MANY:
+        return str(exact.numerator)
+    return str((Decimal(exact.numerator) / Decimal(exact.denominator)).normalize()).lower()
 
 
 def shown_scalar(value: Scalar) -> str:

@@ -7,7 +7,7 @@ signature is worth is decided by the workspace's policy (``trust``).
 from __future__ import annotations
 
 from falsifiable.evidence.append_only import Deletion, deletions
-from falsifiable.evidence.atomic import remove_durably, write_atomically, write_new
+from falsifiable.evidence.atomic import remove_abandoned, remove_durably, write_atomically, write_new
 from falsifiable.evidence.audit import Audit, AuditFinding, Docket, audit
 from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical, sha256_of
 from falsifiable.evidence.context import Context, Environment, context_of, describe_environment
@@ -36,8 +36,9 @@ __all__ = [
     "EnvelopeError", "Environment", "Evidence", "EvidenceProblem", "GitError", "History", "Membership", "Repository",
     "Review", "ReviewError", "Signature", "SignatureCheck", "SignedReview", "SigningError", "SigningKey", "Statement",
     "StatementError", "Verification", "audit", "authenticated", "canonical_json", "context_of", "deletions",
-    "describe_environment", "entries_of", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads", "in_succession",
-    "keyid_of", "matching", "parse_canonical", "parse_envelope", "parse_statement", "read_all_evidence",
-    "read_evidence", "read_private_key", "read_reviews", "remove_durably", "reviews_of", "sha256_of", "statement_of",
-    "verified", "write_atomically", "write_key_pair", "write_new", "write_review", "write_signature", "write_statement",
+    "describe_environment", "entries_of", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads",
+    "in_succession", "keyid_of", "matching", "parse_canonical", "parse_envelope", "parse_statement", "read_all_evidence",
+    "read_evidence", "read_private_key", "read_reviews", "remove_abandoned", "remove_durably", "reviews_of",
+    "sha256_of", "statement_of", "verified", "write_atomically", "write_key_pair", "write_new", "write_review",
+    "write_signature", "write_statement",
 ]  # fmt: skip

@@ -37,11 +37,11 @@ def deletions(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> tuple[
     among them. A file that was not what its name says is no evidence, and may be mended or removed. A statement that
     was moved to another spec is gone from its own.
     """
-    found = []
-    for path in sorted(before):
-        if after.get(path) != before[path] and (kind := _kept(path, before[path])):
-            found.append(Deletion(path, kind, "altered" if path in after else "deleted"))
-    return tuple(found)
+    return tuple(
+        Deletion(path, kind, "altered" if path in after else "deleted")
+        for path, data in sorted(before.items())
+        if after.get(path) != data and (kind := _kept(path, data))
+    )
 
 
 def _kept(path: str, data: bytes) -> Kept | None:

@@ -24,8 +24,8 @@ Severity = Literal["error", "inconclusive", "note"]
 class AuditFinding:
     """One thing found about a file of evidence, at a path relative to the workspace.
 
-    An ``error`` is evidence that is not what it claims to be (exit code 1), what is ``inconclusive`` cannot be seen from
-    here (2), and a ``note`` counts for nothing and harms nothing.
+    An ``error`` is evidence that is not what it claims to be (exit code 1), what is ``inconclusive`` cannot be seen
+    from here (2), and a ``note`` counts for nothing and harms nothing.
     """
 
     kind: AuditKind

@@ -61,7 +61,7 @@ class Envelope:
 
 
 def authenticated(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
-    """What is signed: the pre-authentication encoding (PAE) of DSSE v1, in which type and payload cannot be confused."""
+    """What is signed: the pre-authentication encoding (PAE) of DSSE v1, which no other type and payload share."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 

@@ -103,6 +103,7 @@ def read_private_key(path: Path, ask_passphrase: Callable[[], str]) -> SigningKe
     A file that others than its owner can read is refused: its key is no longer the owner's alone.
     """
     _demand_cryptography()
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -110,11 +111,9 @@ def read_private_key(path: Path, ask_passphrase: Callable[[], str]) -> SigningKe
     passphrase = ask_passphrase().encode() if _ENCRYPTED in pem else None
     try:
         private = load_pem_private_key(pem, passphrase)
-    except ValueError:  # what it says can quote the file
-        wrong = "the passphrase does not open it" if passphrase else "it is cut, or something else"
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # what it says can quote the file; TypeError: no passphrase
+        wrong = "the passphrase does not open it" if passphrase is not None else "it is cut, or something else"
         raise SigningError(f"{path} holds no private key in PEM that can be read: {wrong}") from None
-    except Exception as error:  # noqa: BLE001 - the library has exceptions of its own for ciphers it does not know
-        raise SigningError(f"{path} cannot be read as a private key ({type(error).__name__})") from None
     if not isinstance(private, Ed25519PrivateKey):
         kind = type(private).__name__.removesuffix("PrivateKey").lstrip("_")
         raise SigningError(f"{path} holds a key of another kind ({kind}); make one with: contract evidence keygen OUT")

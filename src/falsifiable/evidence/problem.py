@@ -23,11 +23,10 @@ def read_bounded(path: Path, most_bytes: int, what: str) -> bytes | EvidenceProb
     Neither is anything but a regular file: a named pipe would be waited for.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return EvidenceProblem(path, "cannot be read: not a regular file", "put the file in its place")
+        with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return EvidenceProblem(path, "cannot be read: not a regular file", "put a file in its place")
             if status.st_size > most_bytes:
                 return EvidenceProblem(path, f"has {status.st_size} bytes; {what} has at most {most_bytes}")
             return file.read(most_bytes)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from falsifiable.contracts import TrustPolicy
+from falsifiable.contracts.model import CONTRACT_NAME
 from falsifiable.evidence.atomic import remove_abandoned
 from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical
 from falsifiable.evidence.keys import SigningKey
@@ -98,8 +99,8 @@ def reviews_folder(root: Path, spec: str) -> Path:
 
 
 def write_review(root: Path, review: Review, key: SigningKey) -> Path:
-    """Sign ``review`` and write it; its path. Raises ReviewError for a time that is none, and OSError."""
-    if wrong := _impossible_time(review.time):
+    """Sign ``review`` and write it; its path. Raises ReviewError for a time or a name that is none, and OSError."""
+    if wrong := _impossible(review):
         raise ReviewError(wrong)
     folder = reviews_folder(root, review.spec)
     path, _ = write_signature(folder, review.data, key)
@@ -151,19 +152,22 @@ def parse_review(data: bytes) -> Review:
     predicate = value["predicate"]
     reviewer = predicate["verifier"]["id"].removeprefix(REVIEWER)
     review = Review(subject["spec"], subject["statement"], reviewer, predicate["timeCreated"])
-    if wrong := _impossible_time(review.time):
+    if wrong := _impossible(review):
         raise ReviewError(wrong)
     if review.data != data:
         raise ReviewError("its type, subject, verifier and property are not those of a review of this kind")
     return review
 
 
-def _impossible_time(time: str) -> str | None:
+def _impossible(review: Review) -> str | None:
+    """What of ``review`` no review can say, in words."""
+    if not re.fullmatch(CONTRACT_NAME, review.reviewer):
+        return f"the reviewer {review.reviewer[:40]!r} is no name: expected one of trust.yaml, such as alice"
     expected = "expected UTC in seconds, such as 2026-11-21T17:50:00Z"
-    if not re.fullmatch(_TIME, time):
-        return f"the time {time[:40]!r} is none: {expected}"
+    if not re.fullmatch(_TIME, review.time):
+        return f"the time {review.time[:40]!r} is none: {expected}"
     try:
-        datetime.fromisoformat(time)
+        datetime.fromisoformat(review.time)
     except ValueError as error:
-        return f"the time {time} is none ({error}): {expected}"
+        return f"the time {review.time} is none ({error}): {expected}"
     return None

@@ -129,9 +129,9 @@ def in_succession(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     while generation:
         order += [known[digest] for digest in generation]
         freed = [follower for digest in generation for follower in followers[digest]]
-        for one in freed:
-            waits_for[one] -= 1
-        generation = sorted({one for one in freed if waits_for[one] == 0})
+        for follower in freed:
+            waits_for[follower] -= 1
+        generation = sorted({follower for follower in freed if waits_for[follower] == 0})
     return tuple(order)
 
 

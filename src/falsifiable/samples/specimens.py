@@ -124,7 +124,7 @@ def write_specimens(folder: Path) -> dict[str, Path]:
 
 
 def _write_all_at_once(folder: Path) -> None:
-    """Write beside and rename, so that whoever sees a specimen sees all of it; who comes second drops theirs."""
+    """Write beside, sync and rename: whoever sees a specimen sees all of it; who comes second drops theirs."""
     beside = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
     try:
         write_run(beside / "run")
@@ -135,6 +135,7 @@ def _write_all_at_once(folder: Path) -> None:
         write_adapter_run(beside / "adapter")
         write_continued_run(beside / "continued", beside / "adapter")
         write_text_rows(beside / "text-rows")
+        _sync(beside)
         for name in ("adapter", "again", "coder", "continued", "encoder", "lane", "text-rows", "run"):
             # The run last: its presence says that all is there.
             try:
@@ -144,6 +145,14 @@ def _write_all_at_once(folder: Path) -> None:
                     raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have every file below ``folder`` on the disk before its presence says so: a power cut could leave it empty."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 @functools.cache

@@ -72,6 +72,7 @@ def record(
     """
     context = context or context_of(repository, semantics=code.semantics)
     ledger = open_ledger(root, contracts, code, repository)
+    known = ledger.statements
     by_name = {one.contract: one for one in contracts}
     recorded = []
     for result in results:
@@ -79,7 +80,7 @@ def record(
         spec = spec_of(contract)
         statement = statement_of(result, context, contract_file=_relative(contract, root))
         # Wherever they lie: a contract that moved to another spec replaces what it left with the old one.
-        earlier = [one for one in ledger.statements if one.contract == result.contract]
+        earlier = [one for one in known if one.contract == result.contract]
         recorded.append(_write(evidence_folder(root, spec), statement, earlier, repository))
     if not (regions or repository.problem or repository.branch == main_line):
         return Recording(tuple(recorded))

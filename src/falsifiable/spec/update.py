@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from falsifiable.evidence import EvidenceProblem, Repository, Statement, write_atomically
+from falsifiable.evidence import EvidenceProblem, Repository, Statement, remove_abandoned, write_atomically
 from falsifiable.spec.amendment_check import check_amendments
 from falsifiable.spec.findings import Finding, differences
 from falsifiable.spec.ledger import Ledger, changelog_path, planned_regions, rests_on, spec_path
@@ -76,6 +76,7 @@ def _update(ledger: Ledger, spec: str, path: Path, planned: Mapping[str, str], d
         except RegionError as error:
             return SpecUpdate(spec, path, findings=(Finding("marker", "error", shown, str(error)),))
         write_atomically(path, written)
+        remove_abandoned(path.parent)
     findings = tuple(_edited(shown, one, planned[one.name]) for one in kept)
     return SpecUpdate(spec, path, tuple(one.name for one in regions.found if one.name in outdated), findings)
 

@@ -1,7 +1,8 @@
 """What need not be done twice: digests of unchanged files, fingerprints of known bytes, verdicts already reached.
 
 Everything here is a pure function of its key, so a lost or deleted entry costs time and nothing else. Entries are small
-JSON files written beside their final name and renamed, so that concurrent validators never read half of one.
+JSON files written beside their final name and renamed, so that concurrent validators never read half of one. They are
+not synced, alone of all that this package writes: of what a power cut tears nothing is JSON, and it is computed again.
 """
 
 from __future__ import annotations

@@ -20,18 +20,15 @@ from falsifiable.contracts.rules.yaml_rules import YAML_RULES
 
 __all__ = ["RULES", "Rule"]
 
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        rule.id: rule
-        for rule in (
-            *YAML_RULES,
-            *SHAPE_RULES,
-            *CONTRACT_RULES,
-            *ARTIFACTS_RULES,
-            *PLAN_RULES,
-            *SHIP_RULES,
-            *TRUST_RULES,
-            *AMENDMENT_RULES,
-        )
-    }
+_BY_FILE = (
+    YAML_RULES,
+    SHAPE_RULES,
+    CONTRACT_RULES,
+    ARTIFACTS_RULES,
+    PLAN_RULES,
+    SHIP_RULES,
+    TRUST_RULES,
+    AMENDMENT_RULES,
 )
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.id: rule for rules in _BY_FILE for rule in rules})

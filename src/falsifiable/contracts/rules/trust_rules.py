@@ -38,8 +38,8 @@ TRUST_RULES = (
     Rule(
         "TRUST-VALUE",
         "a value that a trust policy cannot have",
-        "A key is the base64 of the 32 bytes of an Ed25519 public key: 44 characters, the last of them `=`. A path to a "
-        "file, a PEM block or a fingerprint is none. Names are lower-case words joined by hyphens.",
+        "A key is the base64 of the 32 bytes of an Ed25519 public key: 44 characters, the last of them `=`. A path to "
+        "a file, a PEM block or a fingerprint is none. Names are lower-case words joined by hyphens.",
         "signers:\n  ci: {key: keys/ci.pub}",
         _SIGNERS,
         "Copy the line that `contract evidence keygen` printed.",
@@ -47,8 +47,8 @@ TRUST_RULES = (
     Rule(
         "TRUST-KEY",
         "a key that is no key to trust",
-        "Some values have the form of a public key, and signatures that fit them can be made by anybody: those of small "
-        "order, all zeros among them. And a key is written in one way, with no stray bits in its last character.",
+        "Some values have the form of a public key, and signatures that fit them can be made by anybody: those of "
+        "small order, all zeros among them. And a key is written in one way, with no stray bits in its last character.",
         f'signers:\n  ci: {{key: "{"A" * 43}="}}',
         _SIGNERS,
         "Make a key with `contract evidence keygen`, and copy the line it prints.",
@@ -56,7 +56,8 @@ TRUST_RULES = (
     Rule(
         "TRUST-KEY-TWICE",
         "one key under two names",
-        "Whoever holds the key could sign as either, and two signatures of one key would look like those of two people.",
+        "Whoever holds the key could sign as either, and two signatures of one key would look like those of "
+        "two people.",
         f"signers:\n  {_CI}\n  {_CI.replace('ci', 'carol', 1)}",
         f"signers:\n  {_CI}\n  {_ALICE}",
         "Give every key one name.",

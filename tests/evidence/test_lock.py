@@ -1,0 +1,65 @@
+"""The lock: one process at a time, and none that is killed keeps it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from falsifiable.evidence import exclusive
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from falsifiable.evidence import exclusive
+with exclusive(Path(sys.argv[1])):
+    print("inside", flush=True)
+    time.sleep(600)
+"""
+
+COUNTER = """
+import sys
+from pathlib import Path
+from falsifiable.evidence import exclusive
+root = Path(sys.argv[1])
+for _ in range(50):
+    with exclusive(root):
+        (root / "count").write_text(str(int((root / "count").read_text()) + 1))
+"""
+
+
+def test_counting_together_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "count").write_text("0")
+    counters = [subprocess.Popen([sys.executable, "-c", COUNTER, tmp_path]) for _ in range(4)]
+    assert [one.wait(60) for one in counters] == [0] * 4
+    assert (tmp_path / "count").read_text() == "200"
+    assert [one.name for one in tmp_path.iterdir()] == ["count"], "no lock file is left behind"
+
+
+def test_a_killed_process_keeps_no_lock(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "inside\n"
+        waiting = subprocess.Popen([sys.executable, "-c", COUNTER.replace("range(50)", "range(1)"), tmp_path])
+        (tmp_path / "count").write_text("0")
+        assert waiting.poll() is None
+        os.kill(holder.pid, signal.SIGKILL)
+        assert waiting.wait(60) == 0
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert (tmp_path / "count").read_text() == "1"
+
+
+def test_who_leaves_with_an_error_leaves_the_lock(tmp_path: Path) -> None:
+    for _ in range(2):
+        try:
+            with exclusive(tmp_path):
+                raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            continue
+    with exclusive(tmp_path), exclusive(tmp_path.parent):
+        pass
