@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from falsifiable.contracts import Quorum
+from falsifiable.contracts.criteria import as_criterion
 from falsifiable.contracts.model import Contract, FalsifierDeclaration, Level
 from falsifiable.evidence import Statement, canonical_json
 from falsifiable.falsifier import Quantity
-from falsifiable.status.discharge import as_criterion
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.ladder import Status, ceiling_of
 from falsifiable.status.testimony import testimony
