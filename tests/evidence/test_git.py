@@ -263,6 +263,21 @@ def test_a_revision_is_known_or_it_is_not(tmp_path: Path, monkeypatch: pytest.Mo
     assert Repository(tmp_path).commit_of("main") is None
 
 
+def test_the_last_commit_that_touched_a_folder_may_be_merged(tmp_path: Path) -> None:
+    workspace = a_repository(tmp_path)
+    (workspace / "spec").mkdir()
+    (workspace / "spec" / "a.md").write_text("a")
+    commit_all(workspace)
+    git(workspace, "checkout", "-q", "-b", "topic")
+    (workspace / "spec" / "a.md").unlink()
+    removed = commit_all(workspace)
+    git(workspace, "checkout", "-q", "main")
+    (workspace / "contracts" / "later.yaml").write_text("contract: later\n")
+    commit_all(workspace)
+    git(workspace, "merge", "-q", "--no-ff", "-m", "merge", "topic")
+    assert Repository(workspace).commits_changing("spec")[-1] == removed, "a removal is a change"
+
+
 def test_the_commits_that_changed_a_folder_are_named_oldest_first(tmp_path: Path) -> None:
     workspace = a_repository(tmp_path / "repository" / "below")
     (workspace / "spec").mkdir()
@@ -307,33 +322,3 @@ def test_files_and_folders_of_many_commits_are_read_by_one_process(
     assert dict(entries_of(tree, 20)) == {"a file 12": False, "inner": True}
     assert repository.objects_at([]) == ()
     assert repository.objects_at([(new, "a\nb")]) == (None,)
-
-
-def test_the_last_commit_that_touched_a_folder(tmp_path: Path) -> None:
-    workspace = a_repository(tmp_path / "model spec")
-    assert Repository(workspace).last_change("spec") is None
-    (workspace / "spec").mkdir()
-    (workspace / "spec" / "a.md").write_text("a")
-    first = commit_all(workspace)
-    (workspace / "contracts" / "more.yaml").write_text("contract: more\n")
-    commit_all(workspace)
-    assert Repository(workspace).last_change("spec") == first
-    git(workspace, "checkout", "-q", "-b", "topic")
-    (workspace / "spec" / "a.md").unlink()
-    removed = commit_all(workspace)
-    git(workspace, "checkout", "-q", "main")
-    (workspace / "contracts" / "later.yaml").write_text("contract: later\n")
-    commit_all(workspace)
-    git(workspace, "merge", "-q", "--no-ff", "-m", "merge", "topic")
-    assert Repository(workspace).last_change("spec") == removed, "a removal is a change, merged or not"
-    git(tmp_path, "init", "-q", "empty")
-    assert Repository(tmp_path / "empty").last_change("spec") is None
-
-
-def test_the_last_change_is_looked_for_below_the_workspace(tmp_path: Path) -> None:
-    git(tmp_path, "init", "-q")
-    for name in ("one", "two"):
-        (tmp_path / name / "spec").mkdir(parents=True)
-        (tmp_path / name / "spec" / "a.md").write_text(name)
-        commit_all(tmp_path, name)
-    assert Repository(tmp_path / "one").last_change("spec") == git(tmp_path, "rev-parse", "HEAD~1")

@@ -173,15 +173,6 @@ class Repository:
             ) from error
         return dict(zip((path for path, _ in found), contents, strict=True))
 
-    def last_change(self, folder: str) -> str | None:
-        """The newest commit of this history that changed anything below ``folder``; None where none did.
-
-        In a shallow clone the oldest commit seems to have made all there is: ask :attr:`shallow` before.
-        """
-        if self.head is None:
-            return None
-        return self._git("rev-list", "-1", "HEAD", "--", f":(top){self._prefix}{folder}").decode().strip() or None
-
     def commits_changing(self, path: str) -> tuple[str, ...]:
         """The commits of this history that changed anything below ``path``, oldest first; none outside a repository.
 

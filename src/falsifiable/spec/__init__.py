@@ -20,6 +20,6 @@ __all__ = [
     "Reached", "Recorded", "Recording", "Region", "RegionError", "RegionProblem", "Regions", "Release", "ReleasePlan",
     "ReleaseRefusedError", "Released", "Section", "SpecUpdate", "SpecView", "amendments_of", "check_spec",
     "check_specs", "find_regions", "open_ledger", "plan_release", "planned_regions", "preview", "read_amendments",
-    "record", "release", "rendered", "ship_history", "spec_of", "spec_path", "splice",
-    "update_regions", "update_spec", "view_of",
+    "record", "release", "rendered", "ship_history", "spec_of", "spec_path", "splice", "update_regions", "update_spec",
+    "view_of",
 ]  # fmt: skip

@@ -65,9 +65,10 @@ def last_release(repository: Repository, spec: str) -> LastRelease | None:
 
     Raises GitError.
     """
-    commit = repository.last_change(f"{amendments_folder(spec)}/{RELEASED}")
-    if commit is None:
+    touched = repository.commits_changing(f"{amendments_folder(spec)}/{RELEASED}")
+    if not touched:
         return None
+    commit = touched[-1]
     read = {
         path: read_contract(data, shown=path)
         for path, data in repository.files_at(commit, CONTRACTS_FOLDER, SUFFIX).items()

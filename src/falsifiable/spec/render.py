@@ -125,12 +125,12 @@ RENDERERS: Mapping[str, Callable[[SpecView], str]] = {
     "version": _version,
     "scoreboard": _of_contracts(_scoreboard),
     "missing": _of_contracts(_missing),
+    "ship": ship_region,
+    "roadmap": roadmap_region,
     "amendments": amendments_region,
     "cadence": cadence_region,
     "lessons": lessons_region,
     "changelog": changelog_region,
-    "ship": ship_region,
-    "roadmap": roadmap_region,
 }
 """The regions a spec may have, by name."""
 
