@@ -23,6 +23,7 @@ from falsifiable.spec import (
     open_ledger,
     preview,
     record,
+    update_regions,
 )
 from tests.evidence.builders import CODE, commit_all, git
 from tests.spec.releasing import REGIONS, a_spec, amend, contracts_of, edit, released, tree, write
@@ -495,9 +496,8 @@ def test_a_preview_shows_what_a_release_does_and_writes_nothing(ready: Path) -> 
     assert tree(ready) == before
     released(ready, commit=False)
     text = (ready / SPEC).read_text()
-    assert all(str(seen.region(name)) in text for name in REGIONS)
+    assert all(seen.regions[name] in text for name in REGIONS)
     assert (seen.plan.version, seen.plan.refusals, seen.not_compared, seen.stale) == ("3.0.0", (), "", ())
-    assert seen.region("nothing") is None
 
 
 def test_a_preview_counts_what_is_not_committed(ready: Path) -> None:
@@ -516,3 +516,17 @@ def test_what_was_released_says_which_files_were_written(ready: Path) -> None:
     read = read_contract(ready / PACKAGING).contract
     assert read is not None
     assert read.version == "2.0.0"
+
+
+def test_a_released_amendment_that_cannot_be_read_drops_out_of_no_region(before: Path) -> None:
+    """Regions written without it would pass for a spec that never had it."""
+    path = next((before / "spec/ship/amendments/released").rglob("*.md"))
+    whole, regions = path.read_bytes(), (before / SPEC).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    (update,) = update_regions(open_ledger(before, contracts_of(before), CODE, Repository(before)), "ship")
+    assert update.written == ()
+    assert "YAML-" in str(update.findings[0]) or "AMENDMENT-" in str(update.findings[0])
+    assert (before / SPEC).read_bytes() == regions
+    path.write_bytes(whole)
+    first, second = update_regions(open_ledger(before, contracts_of(before), CODE, Repository(before)), "ship")
+    assert (first.findings, second.findings) == ((), ())

@@ -38,7 +38,7 @@ __all__ = [
     "StatementError", "Verification", "audit", "authenticated", "canonical_json", "context_of", "deletions",
     "describe_environment", "entries_of", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads",
     "in_succession", "keyid_of", "matching", "parse_canonical", "parse_envelope", "parse_statement",
-    "read_all_evidence", "read_evidence", "read_private_key", "read_reviews", "remove_abandoned", "remove_durably", "reviews_of",
-    "sha256_of", "statement_of", "verified", "write_atomically", "write_key_pair", "write_new", "write_review",
-    "write_signature", "write_statement",
+    "read_all_evidence", "read_evidence", "read_private_key", "read_reviews", "remove_abandoned", "remove_durably",
+    "reviews_of", "sha256_of", "statement_of", "verified", "write_atomically", "write_key_pair", "write_new",
+    "write_review", "write_signature", "write_statement",
 ]  # fmt: skip
