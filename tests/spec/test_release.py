@@ -530,3 +530,21 @@ def test_a_released_amendment_that_cannot_be_read_drops_out_of_no_region(before:
     path.write_bytes(whole)
     first, second = update_regions(open_ledger(before, contracts_of(before), CODE, Repository(before)), "ship")
     assert (first.findings, second.findings) == ((), ())
+
+
+def test_a_preview_says_why_it_could_not_compare(before: Path) -> None:
+    """A link that stood among the contracts at the last release: what it led to then is not in that commit."""
+    amend(before, 2, "00000002", title="By hand")
+    path = next((before / "spec/ship/amendments").glob("*.md"))
+    path.rename(before / f"spec/ship/amendments/released/2.25.0/0051-{path.name}")
+    (before / "contracts/link.yaml").symlink_to("gpu.yaml")
+    commit_all(before, "a release that nobody made with the command")
+    (before / "contracts/link.yaml").unlink()
+    commit_all(before)
+    amend(before, 3, "00000003", contracts={"gone": "patch"})
+    repository = Repository(before)
+    ledger = open_ledger(before, contracts_of(before), CODE, repository)
+    seen = preview(ledger, "ship", {}, repository)
+    assert "contracts/link.yaml is a link" in seen.not_compared
+    assert seen.plan.sections == (52,)
+    assert any("no contract of this workspace is called 'gone'" in one for one in errors(before))
