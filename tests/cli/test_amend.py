@@ -197,6 +197,11 @@ def test_a_preview_that_nothing_speaks_against_ends_well(history, contract):
         ("gpu", "1.4.3", "PROPOSED"),
         ("packaging", "1.5.0", "PROPOSED"),
     }
+    assert seen["ship"] == {
+        "percent": 0.0,
+        "shown": "0 of 5 points: 0.0 %",
+        "deliverables": {"model": "0 of 5 points: 0.0 %"},
+    }
     assert (seen["against"], seen["stale"], seen["demanded"]) == ([], [], {})
 
 
@@ -326,3 +331,15 @@ def test_a_note_that_is_no_amendment_is_out_of_date(history, contract):
     done = contract("record", "--check")
     assert done.code == 1
     assert "spec/ship/amendments/notes.md:1: AMENDMENT-FILE-NAME" in done.out
+
+
+def test_a_link_among_the_contracts_could_not_be_released_nor_compared(history, contract):
+    """Its bytes would be those of another file, so that no commit says what was released."""
+    (history / "contracts/ship/link.yaml").symlink_to("../../elsewhere.yaml")
+    text = (history / "contracts/ship/gpu.yaml").read_text()
+    write(history / "elsewhere.yaml", text.replace("contract: gpu", "contract: link").replace("GPU-", "LINK-"))
+    commit_all(history)
+    done = contract("amend", "release")
+    assert done.code == 2
+    assert "ship was not released: contracts/ship/link.yaml is a link" in done.err
+    assert contract("amend", "preview").code == 0, "the last release had none"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falsifiable.contracts import AmendmentFile, ContractLimits, KnownNames, check_amendment, read_amendment
 from falsifiable.contracts.amendment_names import file_name, file_name_fault
@@ -262,3 +264,17 @@ def test_a_file_that_is_named_otherwise_is_told() -> None:
     assert file_name_fault("20261121T175000Z-a-5f3a09c2.md", "2026-11-22T17:50:00Z") == (
         "the name says 20261121T175000Z, but the amendment was created 2026-11-22T17:50:00Z"
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 900), st.sampled_from([*"-:|#>`[]{}\"'\n\t ~&*!%@\0\r<", "---\n", "...", "é"])))
+)
+def test_no_damage_makes_the_reader_fail(damage: list[tuple[int, str]]) -> None:
+    """Whatever was done to a file, there is an amendment or there is an error, and every fault lies inside the file."""
+    text = amendment_text(contracts={"packaging": "minor"}, lessons=["Measure."], supersedes=[12], body="Free *text*.")
+    for at, inserted in damage:
+        text = text[:at] + inserted + text[at:]
+    file = read(text)
+    assert (file.amendment is None) == bool(file.errors)
+    lines = len(text.replace("\r", "\n").split("\n"))
+    assert all(1 <= one.line <= lines and one.column >= 1 for one in file.diagnostics)

@@ -288,7 +288,7 @@ ships = st.fixed_dictionaries(
 )
 SCHEMA = Draft7Validator(ship_schema())
 OF_SHAPE = {"SHIP-UNKNOWN-KEY", "SHIP-MISSING-KEY", "SHIP-TYPE"}
-OF_VALUES = (" is empty, so", "; above 0", "; 0 or above", "when: ")
+OF_VALUES = (" is empty, so", "; above 0", "; 0 or above", "SHIP-VALUE: when: ")
 
 
 @settings(deadline=None)

@@ -14,7 +14,7 @@ import pytest
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Repository, read_evidence
 from falsifiable.evidence.atomic import unfinished_files
-from falsifiable.spec import Ledger, SpecUpdate, check_specs, open_ledger, record, update_spec
+from falsifiable.spec import Ledger, SpecUpdate, check_specs, open_ledger, record, update_regions
 from tests.evidence.builders import CODE, commit_all, git, result
 from tests.evidence.recording_crowd import CONTRACTS
 from tests.spec.conftest import SPEC
@@ -82,13 +82,13 @@ def test_who_reads_early_and_writes_late_undoes_nothing(root: Path, monkeypatch:
     """The first has read all evidence and is about to write the regions when the second records."""
     has_read, may_write = threading.Event(), threading.Event()
 
-    def late(ledger: Ledger, spec: str, *, discard_edits: bool) -> SpecUpdate:
+    def late(ledger: Ledger, spec: str, *, discard_edits: bool) -> tuple[SpecUpdate, ...]:
         if not has_read.is_set():
             has_read.set()
             assert may_write.wait(60)
-        return update_spec(ledger, spec, discard_edits=discard_edits)
+        return update_regions(ledger, spec, discard_edits=discard_edits)
 
-    monkeypatch.setattr(record_module, "update_spec", late)
+    monkeypatch.setattr(record_module, "update_regions", late)
     first, second = (threading.Thread(target=recorded, args=(root, of)) for of in CONTRACTS[:2])
     first.start()
     assert has_read.wait(60)

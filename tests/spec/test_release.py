@@ -23,6 +23,7 @@ from falsifiable.spec import (
     open_ledger,
     preview,
     record,
+    update_regions,
 )
 from tests.evidence.builders import CODE, commit_all, git
 from tests.spec.releasing import REGIONS, a_spec, amend, contracts_of, edit, released, tree, write
@@ -495,9 +496,8 @@ def test_a_preview_shows_what_a_release_does_and_writes_nothing(ready: Path) -> 
     assert tree(ready) == before
     released(ready, commit=False)
     text = (ready / SPEC).read_text()
-    assert all(str(seen.region(name)) in text for name in REGIONS)
+    assert all(seen.regions[name] in text for name in REGIONS)
     assert (seen.plan.version, seen.plan.refusals, seen.not_compared, seen.stale) == ("3.0.0", (), "", ())
-    assert seen.region("nothing") is None
 
 
 def test_a_preview_counts_what_is_not_committed(ready: Path) -> None:
@@ -516,3 +516,35 @@ def test_what_was_released_says_which_files_were_written(ready: Path) -> None:
     read = read_contract(ready / PACKAGING).contract
     assert read is not None
     assert read.version == "2.0.0"
+
+
+def test_a_released_amendment_that_cannot_be_read_drops_out_of_no_region(before: Path) -> None:
+    """Regions written without it would pass for a spec that never had it."""
+    path = next((before / "spec/ship/amendments/released").rglob("*.md"))
+    whole, regions = path.read_bytes(), (before / SPEC).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    (update,) = update_regions(open_ledger(before, contracts_of(before), CODE, Repository(before)), "ship")
+    assert update.written == ()
+    assert "YAML-" in str(update.findings[0]) or "AMENDMENT-" in str(update.findings[0])
+    assert (before / SPEC).read_bytes() == regions
+    path.write_bytes(whole)
+    first, second = update_regions(open_ledger(before, contracts_of(before), CODE, Repository(before)), "ship")
+    assert (first.findings, second.findings) == ((), ())
+
+
+def test_a_preview_says_why_it_could_not_compare(before: Path) -> None:
+    """A link that stood among the contracts at the last release: what it led to then is not in that commit."""
+    amend(before, 2, "00000002", title="By hand")
+    path = next((before / "spec/ship/amendments").glob("*.md"))
+    path.rename(before / f"spec/ship/amendments/released/2.25.0/0051-{path.name}")
+    (before / "contracts/link.yaml").symlink_to("gpu.yaml")
+    commit_all(before, "a release that nobody made with the command")
+    (before / "contracts/link.yaml").unlink()
+    commit_all(before)
+    amend(before, 3, "00000003", contracts={"gone": "patch"})
+    repository = Repository(before)
+    ledger = open_ledger(before, contracts_of(before), CODE, repository)
+    seen = preview(ledger, "ship", {}, repository)
+    assert "contracts/link.yaml is a link" in seen.not_compared
+    assert seen.plan.sections == (52,)
+    assert any("no contract of this workspace is called 'gone'" in one for one in errors(before))

@@ -139,12 +139,12 @@ class AmendmentFile:
         return tuple(one for one in self.diagnostics if one.severity == "error")
 
     def position(self, *trail: str | int) -> Position:
-        """Where the value at ``trail`` starts; of what encloses it, where there is no such value."""
+        """Where the value at ``trail`` starts. Raises KeyError where there is none."""
         return _position(self.places, trail)
 
     def key_position(self, *trail: str | int) -> Position:
-        """Where the key at the end of ``trail`` starts."""
-        return self.places[trail][0] if trail in self.places else self.position(*trail)
+        """Where the key at the end of ``trail`` starts. Raises KeyError where there is none."""
+        return self.places[trail][0]
 
 
 def read_amendment(source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS) -> AmendmentFile:
@@ -278,8 +278,4 @@ def _is_instant(created: str) -> bool:
 
 
 def _position(places: Index, trail: Trail) -> Position:
-    while trail not in places:
-        if not trail:
-            return Position()
-        trail = trail[:-1]
     return places[trail][1].position

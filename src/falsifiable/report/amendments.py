@@ -100,9 +100,10 @@ def _after(seen: Preview) -> Iterator[str]:
         width = max(len(one.contract) for one in seen.view.contracts)
         yield "scoreboard:"
         yield from (f"  {one.contract:<{width}}  {one.version:<8} {one.shown}" for one in seen.view.contracts)
-    if ship := seen.region("ship"):
-        yield "ship percentage:"
-        yield from (f"  {clean(line)}".rstrip() for line in ship.split("\n"))
+    if seen.view.roadmap is not None:
+        ship = seen.view.roadmap.ship
+        yield f"ship percentage: {ship.tally}"
+        yield from (f"  {name}: {ship.tally_of(name)}" for name in ship.ship.deliverables)
     yield "stale evidence:" if seen.stale else "no evidence is stale"
     yield from (f"  {clean(one)}" for one in seen.stale)
     if seen.not_compared:
@@ -119,11 +120,20 @@ def preview_as_json(seen: Preview) -> dict[str, Any]:
             {"contract": one.contract, "version": one.version, "status": one.status.name, "shown": one.shown}
             for one in seen.view.contracts
         ],
-        "ship": seen.region("ship"),
+        "ship": _ship_json(seen),
         "stale": list(seen.stale),
         "not_compared": seen.not_compared,
         "against": [str(one) for one in seen.plan.refusals],
     }
+
+
+def _ship_json(seen: Preview) -> dict[str, Any] | None:
+    """The ship percentage as it would stand; None for a spec without a sound ship file."""
+    if seen.view.roadmap is None:
+        return None
+    ship = seen.view.roadmap.ship
+    deliverables = {name: str(ship.tally_of(name)) for name in ship.ship.deliverables}
+    return {"percent": float(ship.tally.percent), "shown": str(ship.tally), "deliverables": deliverables}
 
 
 def plan_as_json(plan: ReleasePlan) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, check_amendment
 from falsifiable.evidence import GitError, Repository
+from falsifiable.spec.amendments import RELEASED
 from falsifiable.spec.findings import Finding, Severity
 from falsifiable.spec.ledger import Ledger, spec_of
 from falsifiable.spec.release_files import last_release
@@ -11,12 +12,16 @@ from falsifiable.spec.release_files import last_release
 
 def check_amendments(ledger: Ledger, spec: str, repository: Repository) -> tuple[Finding, ...]:
     """Every fault of the amendments of ``spec`` as an error, and each pending one as a note."""
-    log = ledger.amendments.get(spec)
-    if log is None:
-        return ()
+    log = ledger.amendments[spec]
     known = known_names(ledger, spec, repository)
     faults = (*log.diagnostics, *(fault for one in log.pending for fault in check_amendment(one, known)))
     return (*(_fault(one) for one in faults), *(_waiting(one) for one in log.pending))
+
+
+def released_faults(ledger: Ledger, spec: str) -> tuple[Finding, ...]:
+    """What is wrong with released amendments: with any of it, regions written from them would lack something."""
+    found = ledger.amendments[spec].diagnostics
+    return tuple(_fault(one) for one in found if f"/{RELEASED}/" in one.path and one.severity == "error")
 
 
 def known_names(ledger: Ledger, spec: str, repository: Repository) -> KnownNames:

@@ -25,9 +25,10 @@ class Preview:
     view: SpecView
     not_compared: str = ""
 
-    def region(self, name: str) -> str | None:
-        """A region as it would read; None for one that no renderer knows."""
-        return rendered(name, self.view) if name in RENDERERS else None
+    @property
+    def regions(self) -> dict[str, str]:
+        """Every region as it would read, by name."""
+        return {name: rendered(name, self.view) for name in RENDERERS}
 
     @property
     def stale(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from falsifiable.evidence import EvidenceProblem, Repository, Statement, remove_abandoned, write_atomically
-from falsifiable.spec.amendment_check import check_amendments
+from falsifiable.spec.amendment_check import check_amendments, released_faults
 from falsifiable.spec.findings import Finding, differences
 from falsifiable.spec.ledger import Ledger, changelog_path, planned_regions, rests_on, spec_path
 from falsifiable.spec.regions import Region, RegionError, Regions, find_regions, splice
@@ -34,6 +34,8 @@ class SpecUpdate:
 def update_regions(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> tuple[SpecUpdate, ...]:
     """Write the regions of every file of ``spec`` that has some: its ``spec.md``, and its changelog. Raises OSError."""
     paths = (spec_path(ledger.root, spec), changelog_path(ledger.root, spec))
+    if faults := released_faults(ledger, spec):
+        return (SpecUpdate(spec, paths[0], findings=faults),)
     planned = planned_regions(ledger, spec)
     return tuple(_update(ledger, spec, path, planned, discard_edits) for path in paths)
 
@@ -41,9 +43,11 @@ def update_regions(ledger: Ledger, spec: str, *, discard_edits: bool = False) ->
 def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> SpecUpdate:
     """Write the regions of ``spec.md`` that are not what evidence and code imply; every other byte stays.
 
-    A region edited by hand is left alone and reported, unless ``discard_edits``; with problems among the markers
-    nothing is written. A spec without a ``spec.md`` has no regions. Raises OSError.
+    A region edited by hand is left alone and reported, unless ``discard_edits``; with problems among the markers or
+    the released amendments nothing is written. A spec without a ``spec.md`` has no regions. Raises OSError.
     """
+    if faults := released_faults(ledger, spec):
+        return SpecUpdate(spec, spec_path(ledger.root, spec), findings=faults)
     return _update(ledger, spec, spec_path(ledger.root, spec), planned_regions(ledger, spec), discard_edits)
 
 
