@@ -218,7 +218,9 @@ def recorded_from_an_edited_log(vault):
     """The log was edited and the record made to fit; what was found on it is nobody's word but the author's."""
     log = vault.root / "run/metrics.jsonl"
     was = log.read_bytes()
-    log.write_bytes(was.replace(b'"loss": ', b'"loss": 0.0', 1) if b'"loss": ' in was else was + b"\n")
+    edited = was.replace(b'"loss": 5.', b'"loss": 4.')
+    assert edited != was
+    log.write_bytes(edited)
     _record_unsigned_and_restore(vault, {log: was})
 
 
