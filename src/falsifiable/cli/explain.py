@@ -123,6 +123,7 @@ def command(name: str | None, form: str, root: Path | None) -> None:
 def _pages(root: Path | None) -> dict[str, Page]:
     """Everything that can be explained, by its id."""
     from falsifiable.contracts import RULES, find_root, load_workspace
+    from falsifiable.status.gate.rules import GATE_RULES
     from falsifiable.validation.catalogue import load_catalogue
 
     signatures = load_catalogue().signatures
@@ -138,6 +139,10 @@ def _pages(root: Path | None) -> dict[str, Page]:
         **{
             rule: Page("Rules", one.title, f"{rule} ({one.severity}): {one.title}\n\n{one.page}".rstrip())
             for rule, one in RULES.items()
+        },
+        **{
+            rule: Page("Reasons of the gate", one.title, f"{rule}: {one.title}\n\n{one.page}".rstrip())
+            for rule, one in GATE_RULES.items()
         },
         **{
             word: Page("Verdicts and statuses", meaning.partition(". ")[0], f"{word}\n\n{meaning}")

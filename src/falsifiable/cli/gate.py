@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from falsifiable.report.gate import FORMATS
 from falsifiable.spec.gate import Decision, Demands, decide
 from falsifiable.spec.side import Side, read_side
 from falsifiable.validation.results import ContractResult
+
+READ = ("contracts", "spec", "trust.yaml")
+"""What the gate reads of a commit, beside the code that judges."""
 
 
 @click.command()
@@ -84,21 +87,22 @@ def _sides(root: Path, folder: Path, revisions: tuple[str, str]) -> tuple[Side, 
     """Both commits, exported below ``folder`` and read with the code that each of them has."""
     from falsifiable.validation.code_at import CodeError, code_at, code_below, code_here
 
-    checked_out = Repository(root)
+    checked_out, code = Repository(root), code_below(root)
     base, head = (
-        _exported(root, folder / name, revision) for name, revision in zip(("base", "head"), revisions, strict=True)
+        _exported(root, folder / name, revision, (*READ, *code))
+        for name, revision in zip(("base", "head"), revisions, strict=True)
     )
     try:
         here = checked_out.head == head.head and not checked_out.dirty
         of_head = code_here() if here else code_at(folder / "head", root)
-        same = not checked_out.differ(str(base.head), str(head.head), code_below(root))
+        same = not checked_out.differ(str(base.head), str(head.head), code)
         of_base = of_head if same else code_at(folder / "base", root)
     except CodeError as error:
         raise Failure(f"the checks of a commit cannot be listed: {error}", ExitCode.COULD_NOT_RUN) from error
     return read_side(folder / "base", base, of_base), read_side(folder / "head", head, of_head)
 
 
-def _exported(root: Path, folder: Path, revision: str) -> Repository:
+def _exported(root: Path, folder: Path, revision: str, places: Sequence[str]) -> Repository:
     repository = Repository(root, revision)
     if repository.problem:
         raise Failure(f"{root} is in no git repository ({repository.problem}); a gate compares two commits")
@@ -109,7 +113,7 @@ def _exported(root: Path, folder: Path, revision: str) -> Repository:
             ExitCode.COULD_NOT_RUN if repository.shallow else ExitCode.INVALID,
         )
     folder.mkdir()
-    repository.export(folder)
+    repository.export(folder, places)
     return repository
 
 

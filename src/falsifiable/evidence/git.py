@@ -132,20 +132,19 @@ class Repository:
         places = [f":(top,literal){self._prefix}{folder}" for folder in folders]
         return bool(places) and bool(self._git("diff", "--name-only", "--no-renames", one, other, "--", *places))
 
-    def export(self, folder: Path) -> None:
-        """Write the workspace as it is at ``head`` below the empty ``folder``; nothing of the repository changes.
+    def export(self, target: Path, places: Iterable[str]) -> None:
+        """Write what lies at ``places`` (files or folders, relative to the workspace) at ``head`` below ``target``.
 
-        Every committed file is there, whatever attributes it has: what ``git archive`` would leave out is not.
-        Raises :class:`GitError`.
+        The bytes are those that were committed: no attribute, filter or line ending of a checkout changes them. Raises
+        :class:`GitError` for a link, and OSError.
         """
-        git_directory = self._git("rev-parse", "--absolute-git-dir").decode().rstrip("\n")
-        index = folder.absolute() / ".git-index"
-        place = {"GIT_DIR": git_directory, "GIT_WORK_TREE": str(folder.absolute()), "GIT_INDEX_FILE": str(index)}
-        tree = f"{self.head}:{self._prefix}"
-        exporter = Repository(folder)
-        exporter._git("read-tree", tree, environment=place)
-        exporter._git("checkout-index", "--all", "--quiet", environment=place)
-        index.unlink()
+        for place in places:
+            for path, data in self.files_at(self.revision, place).items():
+                if not _is_plain(path):
+                    raise GitError(f"{path!r} at {self.revision} is no path below the workspace")
+                file = target / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
 
     def commit_of(self, revision: str) -> str | None:
         """The commit that ``revision`` (a branch, a tag, ``HEAD~2``, an id) names here; None where there is none."""
@@ -254,22 +253,19 @@ class Repository:
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return done.stdout.decode().strip() or None
 
-    def _git(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        done = self._run(*arguments, given=given, environment=environment)
+    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
+        done = self._run(*arguments, given=given)
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines() or [f"git ended with {done.returncode}"]
             fatal = next((line for line in said if line.startswith("fatal: ")), said[0])  # warnings may stand before it
             raise GitError(fatal.removeprefix("fatal: "))
         return done.stdout
 
-    def _run(
-        self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        surroundings = {**_environment(), **(environment or {})}
+    def _run(self, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         try:
             return subprocess.run(
                 ["git", "-C", str(self.root), *arguments],
-                input=given, capture_output=True, env=surroundings, timeout=GIT_SECONDS, check=False,
+                input=given, capture_output=True, env=_environment(), timeout=GIT_SECONDS, check=False,
             )  # fmt: skip
         except FileNotFoundError:
             raise GitError("git is not installed, so the commits that evidence names cannot be looked up") from None

@@ -166,7 +166,7 @@ def _evidence(base: Side, head: Side) -> Iterator[Block]:
             if member.counts == "no":
                 yield Block("GATE-EVIDENCE-FOREIGN", name, member.why, "merge its branch first, or record again here")
         for one in _signatures(head, spec, digest):
-            verification = verified(statement, (one,), base.policy, spec)
+            verification = verified(statement, (one,), base.policy, head.home_of(statement, spec))
             if verification.outcome == "invalid":
                 yield Block("GATE-SIGNATURE-FORGED", name, verification.said)
 
@@ -179,7 +179,8 @@ def _unsigned(base: Side, head: Side) -> dict[str, str]:
     """Statements of the later commit without a signature that the earlier commit's policy allows, each with why."""
     found = {}
     for digest, (spec, statement) in head.statements.items():
-        verification = verified(statement, _signatures(head, spec, digest), base.policy, spec)
+        home = head.home_of(statement, spec)
+        verification = verified(statement, _signatures(head, spec, digest), base.policy, home)
         if verification.outcome != "signed":
             found[digest] = "" if verification.outcome == "unsigned" else verification.said
     return found

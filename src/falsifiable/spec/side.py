@@ -13,7 +13,7 @@ from falsifiable.contracts.trust import NOBODY
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import Repository, Statement
 from falsifiable.spec.amendments import Section, highest_bumps
-from falsifiable.spec.ledger import Ledger, open_ledger
+from falsifiable.spec.ledger import Ledger, open_ledger, spec_of
 from falsifiable.status import JudgingCode
 from falsifiable.validation.code_at import Code
 
@@ -56,6 +56,11 @@ class Side:
         return {
             one.sha256: (spec, one) for spec, evidence in self.ledger.evidence.items() for one in evidence.statements
         }
+
+    def home_of(self, statement: Statement, folder: str) -> str:
+        """The spec whose signers count for ``statement``: its contract's, whichever ``folder`` it lies in."""
+        contract = self.contracts.get(statement.contract)
+        return folder if contract is None else spec_of(contract)
 
     def sections(self, spec: str) -> tuple[Section, ...]:
         """The released amendments of ``spec``."""

@@ -33,10 +33,25 @@ def code_here() -> Code:
 
 
 def code_below(workspace: Path) -> tuple[str, ...]:
-    """The files of judging code that lie inside ``workspace``, relative to it: where none changed, the code did not."""
+    """The folders inside ``workspace``, relative to it, that judging code is imported from.
+
+    They are the package itself where it is developed, and plugins that live beside the contracts. Where nothing below
+    them changed, the code did not.
+    """
     workspace = workspace.resolve()
-    files = (one.resolve() for one in code_files())
-    return tuple(sorted(one.relative_to(workspace).as_posix() for one in files if one.is_relative_to(workspace)))
+    found = set()
+    for file in code_files():
+        of_module = file.resolve()
+        searched = [one for one in _searched() if of_module.is_relative_to(one) and one.is_relative_to(workspace)]
+        if searched:
+            nearest = max(searched, key=lambda one: len(one.parts))
+            package = nearest if nearest != workspace else nearest / of_module.relative_to(nearest).parts[0]
+            found.add(package.relative_to(workspace).as_posix())
+    return tuple(sorted(found))
+
+
+def _searched() -> list[Path]:
+    return [Path(one or ".").resolve() for one in sys.path]
 
 
 _LIST_CHECKS = """
@@ -88,6 +103,6 @@ def code_at(folder: Path, workspace: Path) -> Code:
 def _import_path(folder: Path, workspace: Path) -> list[str]:
     """What is imported from the workspace is looked for in ``folder`` first; what is not there, where it always is."""
     workspace = workspace.resolve()
-    here = [Path(one or ".").resolve() for one in sys.path]
+    here = _searched()
     moved = [folder / one.relative_to(workspace) for one in here if one.is_relative_to(workspace)]
     return [str(one) for one in (*moved, *here) if one.exists()]
