@@ -97,6 +97,7 @@ def test_without_a_name_everything_is_listed(contract):
         "Contracts",
         "Falsifiers",
         "Rules",
+        "Reasons of the gate",
         "Verdicts and statuses",
         "Kinds of change",
         "Exit codes",

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from falsifiable.contracts.model import Contract
-from falsifiable.evidence import Repository, write_statement
+from falsifiable.evidence import Repository, Review, write_review, write_statement
 from falsifiable.spec import check_spec, find_regions, open_ledger, planned_regions, update_spec
-from tests.evidence.builders import CODE, a_repository, claim, commit_all, contract
+from tests.evidence.builders import CODE, a_key, a_policy, a_repository, claim, commit_all, contract
 from tests.golden.comparison import assert_golden
 from tests.status.ships import SEEDS, recorded
 
@@ -127,8 +127,9 @@ def test_what_reviewers_signed_is_in_the_region(root: Path) -> None:
     edit(root, "falsifiers: [LOSS]}", f"falsifiers: [LOSS], {wire}}}")
     held = ledger(root)
     assert "| held for review |" in planned_regions(held, "ship")["ship"]
-    from dataclasses import replace
-
-    signed = replace(held, reviews={held.statements[0].sha256: ("A. Reviewer",)})
-    assert "reviewed by A. Reviewer" in planned_regions(signed, "ship")["ship"]
+    review = Review("ship", held.statements[0].sha256, "alice", "2026-11-21T17:50:00Z")
+    write_review(root, review, a_key("alice"))
+    assert "| held for review |" in planned_regions(ledger(root), "ship")["ship"], "nobody is trusted to review"
+    trusted = open_ledger(root, CONTRACTS, CODE, Repository(root), a_policy())
+    assert "reviewed by alice" in planned_regions(trusted, "ship")["ship"]
     assert find_regions((root / "spec/ship/spec.md").read_bytes()).named("ship") is not None
