@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from falsifiable.contracts import AmendmentFile
 from falsifiable.contracts.versions import Bump
+from falsifiable.report.outlook import percentages, tally_json
 from falsifiable.report.text import clean, counted, shortened
 from falsifiable.spec import AmendmentLog, Preview, Released, ReleasePlan, Section
 
@@ -100,9 +101,11 @@ def _after(seen: Preview) -> Iterator[str]:
         width = max(len(one.contract) for one in seen.view.contracts)
         yield "scoreboard:"
         yield from (f"  {one.contract:<{width}}  {one.version:<8} {one.shown}" for one in seen.view.contracts)
-    if ship := seen.region("ship"):
+    if seen.view.roadmap is not None:
         yield "ship percentage:"
-        yield from (f"  {clean(line)}".rstrip() for line in ship.split("\n"))
+        yield from (f"  {clean(line)}" for line in percentages(seen.view.roadmap))
+    elif seen.view.ship_faults:
+        yield "the ship percentage cannot be told: ship.yaml is not valid; contract validate --no-run says why"
     yield "stale evidence:" if seen.stale else "no evidence is stale"
     yield from (f"  {clean(one)}" for one in seen.stale)
     if seen.not_compared:
@@ -119,7 +122,7 @@ def preview_as_json(seen: Preview) -> dict[str, Any]:
             {"contract": one.contract, "version": one.version, "status": one.status.name, "shown": one.shown}
             for one in seen.view.contracts
         ],
-        "ship": seen.region("ship"),
+        "ship": tally_json(seen.view.roadmap.ship.tally) if seen.view.roadmap is not None else None,
         "stale": list(seen.stale),
         "not_compared": seen.not_compared,
         "against": [str(one) for one in seen.plan.refusals],
