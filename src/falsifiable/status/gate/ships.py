@@ -87,4 +87,5 @@ def _declared(ship: ShipMovement) -> Iterator[Block]:
     for one in ship.roadmap.declared_without_evidence:
         if one.name not in earlier:
             message = f"is declared done, and the evidence says otherwise: {'; '.join(one.missing)}"
-            yield Block("GATE-STEP-DECLARED", f"{ship.spec} step {one.name}", message, "record what is missing")
+            hint = "record what is missing, or take declared_done back; contract next names it"
+            yield Block("GATE-STEP-DECLARED", f"{ship.spec} step {one.name}", message, hint)
