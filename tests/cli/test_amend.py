@@ -237,8 +237,8 @@ def test_a_release_says_what_it_did_and_what_to_do_next(history, contract):
         "released ship 2.25.0 -> 2.26.0, dated 2026-05-02\n"
         "  section 51: The second\n"
         "  contract gpu: 1.4.2 -> 1.4.3 (patch)\n"
-        "  wrote version, scoreboard, missing, cadence, amendments in ship/spec.md\n"
-        "  wrote changelog in ship/CHANGELOG.md\n"
+        "  wrote version, scoreboard, missing, cadence, amendments in spec/ship/spec.md\n"
+        "  wrote changelog in spec/ship/CHANGELOG.md\n"
         "next: look at it, and commit all of it: git add --all contracts spec/ship\n"
     )
     git(history, "add", "--all", "contracts", "spec/ship")

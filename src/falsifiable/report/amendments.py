@@ -154,5 +154,5 @@ def print_released(done: Released, out: TextIO) -> None:
     print_plan(done.plan, out)
     for update in done.specs:
         if update.written:
-            out.write(f"  wrote {', '.join(update.written)} in {update.path.parent.name}/{update.path.name}\n")
+            out.write(f"  wrote {', '.join(update.written)} in spec/{update.path.parent.name}/{update.path.name}\n")
     out.write(f"next: look at it, and commit all of it: git add --all contracts spec/{done.plan.spec}\n")
