@@ -50,6 +50,14 @@ def test_a_new_amendment_is_a_file_of_its_own_and_its_path_is_printed(alone, con
     assert contract("validate", "--no-run").code == 0, "an unfinished amendment stands in nobody's way"
 
 
+def test_one_that_is_brought_from_elsewhere_keeps_its_time(alone, contract):
+    assert contract("amend", "new", "Found in May", "--created", "2026-05-04T09:00:00Z").code == 0
+    (path,) = pending(alone)
+    assert path.name.startswith("20260504T090000Z-found-in-may-")
+    assert read_amendment(path).amendment.created == "2026-05-04T09:00:00Z"
+    assert "\ncontracts: {}\n" in path.read_text()
+
+
 def test_the_same_title_twice_is_two_files(alone, contract):
     for _ in range(2):
         assert contract("amend", "new", "A thought").code == 0
@@ -70,6 +78,9 @@ def test_the_same_title_twice_is_two_files(alone, contract):
         ([" ", "--spec", "ship"], "amendment: expected a title of one line"),
         (["a\x1bb", "--spec", "ship"], "amendment: expected a title of one line, without control characters"),
         (["T", "--spec", "../ship"], "there is no spec '../ship'"),
+        (["T", "--spec", "ship", "--created", "yesterday"], "expected a time in UTC such as 2026-11-21T17:50:00Z"),
+        (["T", "--spec", "ship", "--created", "2026-02-30T00:00:00Z"], "there is no such time"),
+        (["T", "--spec", "ship", "--created", "../../../x"], "expected a time in UTC"),
     ],
 )
 def test_what_cannot_be_amended_is_told_and_nothing_is_written(spec, contract, arguments, said):
@@ -203,6 +214,7 @@ def test_a_preview_that_nothing_speaks_against_ends_well(history, contract):
         "deliverables": {"model": "0 of 5 points: 0.0 %"},
     }
     assert (seen["against"], seen["stale"], seen["demanded"]) == ([], [], {})
+    assert seen["ship"] == {"discharged": 0, "declared": 5, "percent": 0}
 
 
 def test_a_preview_of_nothing_says_so(alone, contract):
@@ -230,8 +242,8 @@ def test_a_release_says_what_it_did_and_what_to_do_next(history, contract):
         "released ship 2.25.0 -> 2.26.0, dated 2026-05-02\n"
         "  section 51: The second\n"
         "  contract gpu: 1.4.2 -> 1.4.3 (patch)\n"
-        "  wrote version, scoreboard, missing, cadence, amendments in ship/spec.md\n"
-        "  wrote changelog in ship/CHANGELOG.md\n"
+        "  wrote version, scoreboard, missing, cadence, amendments in spec/ship/spec.md\n"
+        "  wrote changelog in spec/ship/CHANGELOG.md\n"
         "next: look at it, and commit all of it: git add --all contracts spec/ship\n"
     )
     git(history, "add", "--all", "contracts", "spec/ship")

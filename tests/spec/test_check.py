@@ -7,12 +7,25 @@ from pathlib import Path
 import pytest
 
 from falsifiable.contracts.model import Contract, Criterion
-from falsifiable.evidence import GitError, Repository
+from falsifiable.evidence import GitError, Repository, evidence_folder, write_statement
 from falsifiable.spec import Finding, check_specs, find_regions, open_ledger, record, update_spec
 from falsifiable.spec.regions import content_digest
 from falsifiable.status import JudgingCode
 from falsifiable.validation.results import ContractResult
-from tests.evidence.builders import CODE, FALLEN, ON_CPU, claim, commit_all, git, judgement, on_cuda, result, sha
+from tests.evidence.builders import (
+    CODE,
+    FALLEN,
+    ON_CPU,
+    claim,
+    commit_all,
+    context,
+    git,
+    judgement,
+    on_cuda,
+    result,
+    sha,
+    statement,
+)
 
 ROWS = claim("ROWS", parameters={"bound": {"at_least": 0.999}})
 CONTRACT = on_cuda("packaging", ROWS, claim("CAUSAL", "model.causal"))
@@ -129,8 +142,28 @@ def test_a_changed_threshold_is_named_with_what_it_demotes(workspace: Path) -> N
 def test_a_changed_discharge_condition_is_named(workspace: Path) -> None:
     recorded(workspace)
     other = replace(CONTRACT, discharge={"run": {"device": Criterion(equals="cpu")}})
-    (found,) = [one for one in errors(check(workspace, [other])) if one.startswith("stale")]
-    assert "run.device changed: was equal to cuda, is equal to cpu; this demotes nothing" in found
+    found = check(workspace, [other])
+    (stale,) = [one for one in found if one.kind == "stale"]
+    assert "run.device changed: was equal to cuda, is equal to cpu; this demotes nothing" in stale.message
+    assert stale.severity == "note", "what demotes nothing is no error"
+    assert errors(found), "the region that shows the condition is"
+
+
+def test_stale_evidence_is_named_itself_and_not_what_took_its_place(workspace: Path) -> None:
+    """After a merge two statements speak for a contract, and only one of them of the claim as it is now."""
+    old = recorded(workspace)
+    changed = replace(ROWS, parameters={"bound": {"at_least": 0.9}, "most": 1})
+    contract = replace(CONTRACT, falsifiers=(changed, CONTRACT.falsifiers[1]))
+    judged = [judgement(contract, one) for one in contract.falsifiers]
+    beside = statement(contract, *judged, observations=(ON_CPU,), context=context(Repository(workspace).head))
+    write_statement(evidence_folder(workspace, "ship"), beside)
+    update_spec(open_ledger(workspace, [contract], CODE, Repository(workspace)), "ship")
+    edit(workspace, "INTEGRATION", "DISCHARGED")
+    found = check(workspace, [contract])
+    assert [(one.kind, one.severity) for one in found] == [("edited", "error"), ("stale", "note")]
+    assert found[1].path == f"spec/ship/evidence/{old}.json"
+    was = 'its `with` was {"bound": {"at_least": 0.999}}, is {"bound": {"at_least": 0.9}, "most": 1}'
+    assert f"claim ROWS changed: {was}; this demotes nothing" in found[1].message
 
 
 def test_a_region_that_tells_of_the_demotion_is_in_step(workspace: Path) -> None:
@@ -195,7 +228,12 @@ def test_regions_as_they_are_at_the_base_are_accepted(workspace: Path) -> None:
     git(workspace, "checkout", "-q", "-b", "feature")
     changed = JudgingCode({**CODE.source_digests, "model.causal": sha("0")}, 1)
     assert errors(check(workspace, code=changed))
-    assert errors(check(workspace, code=changed, base="main")) == []
+    accepted = check(workspace, code=changed, base="main")
+    assert errors(accepted) == []
+    (note,) = [one for one in accepted if one.kind == "pending"]
+    assert (note.line, note.message) == (
+        5, "regions version, scoreboard, missing are as they were at the base, and would read otherwise now",
+    )  # fmt: skip
     edit(workspace, "| INTEGRATION | DISCHARGED |", "| DISCHARGED | DISCHARGED |")
     assert errors(check(workspace, code=changed, base="main"))[0].startswith("edited")
     with pytest.raises(GitError, match="knows no revision 'nowhere'"):

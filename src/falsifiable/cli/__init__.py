@@ -26,7 +26,7 @@ VERBS = {
     "amend": "Write, list, preview and release amendments of a spec.",
     "gate": "Refuse a change that moves a status or a percentage without evidence.",
     "diagnose": "Say what a training run suffers from, before anyone tunes.",
-    "report": "Write the promotion packet of a run, for whoever decides about it.",
+    "report": "Write the promotion packet of a run, or a ship percentage by version.",
     "preflight": "Check the plan of a run before it costs GPU hours.",
     "challenge": "Prove that falsifiers can fail, and list what none of them guards.",
     "diff": "Show how contracts changed, and the version each change demands.",

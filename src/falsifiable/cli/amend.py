@@ -51,10 +51,21 @@ def command() -> None:
     help="A contract that this changes, and how far: patch, minor or major; may be repeated.",
 )  # fmt: skip
 @click.option("--bump", type=click.Choice(BUMPS), help="How far the spec moves; by default as far as its contracts.")
+@click.option(
+    "--created", metavar="TIME",
+    help="When it was written, such as 2026-11-21T17:50:00Z, where it is brought from elsewhere; by default now.",
+)  # fmt: skip
 @spec_option
 @root_option
 @traceback_option
-def new(title: str, contracts: Sequence[str], bump: str | None, spec: str | None, root: Path | None) -> None:
+def new(
+    title: str,
+    contracts: Sequence[str],
+    bump: str | None,
+    created: str | None,
+    spec: str | None,
+    root: Path | None,
+) -> None:
     """Write a pending amendment, for you to fill in where it reads '...'.
 
     No two people write the same file: its name holds the time, the title, and eight digits by chance.
@@ -68,7 +79,7 @@ def new(title: str, contracts: Sequence[str], bump: str | None, spec: str | None
     workspace, _ = open_workspace(root)
     chosen = chosen_spec(workspace, spec)
     moves = dict(_move(one) for one in contracts)
-    created = datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = created or datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     moved = Bump.of(bump) if bump else max(moves.values(), default=Bump.MINOR)
     data = new_amendment(title, created, moved, moves)
     path = f"{amendments_folder(chosen)}/{file_name(title, created, secrets.token_hex(4))}"

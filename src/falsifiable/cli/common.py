@@ -91,11 +91,15 @@ traceback_option = click.option("--debug", is_flag=True, expose_value=False, hel
 
 
 def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """All options of a validation, handed to the verb as one ``asked``."""
+    """The names of contracts and all options of a validation, handed to the verb as one ``asked``."""
+    return click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")(of_all_contracts(function))
+
+
+def of_all_contracts(function: Callable[..., Any]) -> Callable[..., Any]:
+    """All options of a validation, handed to the verb as one ``asked``; it looks at every contract."""
 
     @root_option
     @debug_option
-    @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
     @click.option("--run", type=click.Path(exists=True, path_type=Path), help="Bind all roles to this run folder.")
     @click.option(
         "--artifact",
@@ -115,12 +119,12 @@ def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
         root: Path | None,
         run: Path | None,
         artifacts: Sequence[str],
-        contracts: tuple[str, ...],
         run_commands: bool,
         rehash: bool,
         time_limit: float,
         memory_limit: int,
         debug: bool,
+        contracts: tuple[str, ...] = (),
         **others: Any,
     ) -> Any:
         bound = _bound(artifacts)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import Asked, open_workspace, run_validation, validation_options
+from falsifiable.cli.common import Asked, of_all_contracts, open_workspace, run_validation
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.contracts import find_root
 from falsifiable.evidence import GitError, Repository
@@ -42,7 +42,7 @@ READ = ("contracts", "spec", "trust.yaml")
     show_default=True,
     help="For a person, a program, a job summary, or annotations in a pull request.",
 )
-@validation_options
+@of_all_contracts
 def command(
     asked: Asked, base: str, head: str, require_signed: bool, release: bool, accept_trust: str, form: str
 ) -> ExitCode:
@@ -60,8 +60,6 @@ def command(
 
     Exit codes: 0 passed, 5 refused, 2 cannot be decided from here (a shallow clone), 4 wrong usage.
     """
-    if asked.contracts:
-        raise click.UsageError("the gate looks at all contracts; it takes no names")
     root = asked.root or find_root(Path.cwd())
     demands = Demands(datetime.datetime.now(tz=datetime.UTC).date(), require_signed, release, accept_trust)
     try:

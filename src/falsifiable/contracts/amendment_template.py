@@ -13,7 +13,7 @@ amendment: {title}
 created: {created}
 bump: {bump}
 # Each contract that this changes, and how far that moves its version: patch, minor or major.
-contracts: {contracts}
+contracts:{contracts}
 
 # Texts are Markdown. Below a | they may hold any character; all lines are indented alike.
 finding: |
@@ -51,6 +51,4 @@ def new_amendment(title: str, created: str, bump: Bump, contracts: Mapping[str, 
     """The bytes of a new amendment file; ``title`` is one line, ``created`` a time such as 2026-11-21T17:50:00Z."""
     named = "".join(f"\n  {name}: {contracts[name].word}" for name in sorted(contracts)) or " {}"
     quoted = json.dumps(title, ensure_ascii=False)
-    return (
-        _TEMPLATE.format(title=quoted, created=created, bump=bump.word, contracts=named).replace(": \n", ":\n").encode()
-    )
+    return _TEMPLATE.format(title=quoted, created=created, bump=bump.word, contracts=named).encode()

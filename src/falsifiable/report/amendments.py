@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from falsifiable.contracts import AmendmentFile
 from falsifiable.contracts.versions import Bump
+from falsifiable.report.outlook import percentages, tally_json
 from falsifiable.report.text import clean, counted, shortened
 from falsifiable.spec import AmendmentLog, Preview, Released, ReleasePlan, Section
 
@@ -101,9 +102,10 @@ def _after(seen: Preview) -> Iterator[str]:
         yield "scoreboard:"
         yield from (f"  {one.contract:<{width}}  {one.version:<8} {one.shown}" for one in seen.view.contracts)
     if seen.view.roadmap is not None:
-        ship = seen.view.roadmap.ship
-        yield f"ship percentage: {ship.tally}"
-        yield from (f"  {name}: {ship.tally_of(name)}" for name in ship.ship.deliverables)
+        yield "ship percentage:"
+        yield from (f"  {clean(line)}" for line in percentages(seen.view.roadmap))
+    elif seen.view.ship_faults:
+        yield "the ship percentage cannot be told: ship.yaml is not valid; contract validate --no-run says why"
     yield "stale evidence:" if seen.stale else "no evidence is stale"
     yield from (f"  {clean(one)}" for one in seen.stale)
     if seen.not_compared:
@@ -120,7 +122,7 @@ def preview_as_json(seen: Preview) -> dict[str, Any]:
             {"contract": one.contract, "version": one.version, "status": one.status.name, "shown": one.shown}
             for one in seen.view.contracts
         ],
-        "ship": _ship_json(seen),
+        "ship": tally_json(seen.view.roadmap.ship.tally) if seen.view.roadmap is not None else None,
         "stale": list(seen.stale),
         "not_compared": seen.not_compared,
         "against": [str(one) for one in seen.plan.refusals],
@@ -161,5 +163,5 @@ def print_released(done: Released, out: TextIO) -> None:
     print_plan(done.plan, out)
     for update in done.specs:
         if update.written:
-            out.write(f"  wrote {', '.join(update.written)} in {update.path.parent.name}/{update.path.name}\n")
+            out.write(f"  wrote {', '.join(update.written)} in spec/{update.path.parent.name}/{update.path.name}\n")
     out.write(f"next: look at it, and commit all of it: git add --all contracts spec/{done.plan.spec}\n")

@@ -42,7 +42,7 @@ def outlook_text(outlook: Outlook, today: date) -> str:
 
 def _lines(outlook: Outlook, today: date) -> Iterator[str]:
     roadmap = outlook.roadmap
-    yield from _percentages(roadmap)
+    yield from percentages(roadmap)
     yield from _section("can be dispatched now, by points per hour", map(_dispatch, roadmap.ready))
     declared = [_step(one, one.missing) for one in roadmap.declared_without_evidence]
     yield from _section("declared done, while the evidence is missing", declared)
@@ -73,7 +73,8 @@ def _section(title: str, entries: Any) -> Iterator[str]:
         yield from (f"      {line}" for line in rest)
 
 
-def _percentages(roadmap: RoadmapStanding) -> Iterator[str]:
+def percentages(roadmap: RoadmapStanding) -> Iterator[str]:
+    """The ship percentage, and that of each deliverable, as lines of text."""
     ship = roadmap.ship
     yield f"{ship.ship.ship}: {ship.tally}"
     width = max(map(len, ship.ship.deliverables))
@@ -136,8 +137,8 @@ def outlook_json(outlook: Outlook, today: date) -> dict[str, Any]:
     ship = roadmap.ship
     return {
         "spec": ship.ship.ship,
-        **_tally(ship.tally),
-        "deliverables": [{"deliverable": name, **_tally(ship.tally_of(name))} for name in ship.ship.deliverables],
+        **tally_json(ship.tally),
+        "deliverables": [{"deliverable": name, **tally_json(ship.tally_of(name))} for name in ship.ship.deliverables],
         "criteria": [_criterion_json(one, today) for one in ship.criteria],
         "steps": [_step_json(one) for one in roadmap.steps],
         "ready": [_dispatch_json(one) for one in roadmap.ready],
@@ -152,7 +153,8 @@ def outlook_json(outlook: Outlook, today: date) -> dict[str, Any]:
     }
 
 
-def _tally(tally: Tally) -> dict[str, Any]:
+def tally_json(tally: Tally) -> dict[str, Any]:
+    """Points and percentage as JSON data."""
     return {
         "discharged": float(tally.discharged),
         "declared": float(tally.declared),
@@ -208,7 +210,7 @@ def _dispatch_json(one: Dispatch) -> dict[str, Any]:
 
 def _reach_json(reach: Reach) -> dict[str, Any]:
     return {
-        **_tally(reach.tally),
+        **tally_json(reach.tally),
         "within": None if reach.within is None else float(reach.within),
         "device": reach.device,
         "hours": float(reach.hours),

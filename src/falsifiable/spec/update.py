@@ -155,10 +155,21 @@ def _check_file(implied: _Implied, path: Path) -> tuple[Regions, tuple[Finding, 
     shown = path.relative_to(implied.ledger.root).as_posix()
     data = path.read_bytes() if path.is_file() else b""
     regions, of_markers = _regions_of(data, shown)
-    accepted = implied.at_base(shown)
+    at_base = implied.at_base(shown)
     known = [one for one in regions.found if one.name in RENDERERS]
-    found = (_check_region(implied, shown, one, as_at_base=data[one.start : one.end] in accepted) for one in known)
-    return regions, (*of_markers, *(one for one in found if one is not None))
+    accepted = [one for one in known if data[one.start : one.end] in at_base]
+    judged = (_check_region(implied, shown, one) for one in known if one not in accepted)
+    return regions, (*of_markers, *(one for one in judged if one is not None), *_behind(implied, shown, accepted))
+
+
+def _behind(implied: _Implied, shown: str, accepted: Sequence[Region]) -> Iterator[Finding]:
+    """One note of all regions that are as they were at the base, and would read otherwise now."""
+    moved = [one for one in accepted if implied.decided_for(one) and one.content != implied.planned[one.name]]
+    if moved:
+        names = ", ".join(one.name for one in moved)
+        are = f"regions {names} are as they were" if len(moved) > 1 else f"region {names} is as it was"
+        message = f"{are} at the base, and would read otherwise now"
+        yield Finding("pending", "note", shown, message, moved[0].line, RECORD)
 
 
 def _broken(ledger: Ledger, problem: EvidenceProblem) -> Finding:
@@ -200,12 +211,8 @@ def _scoreboard_missing(
     return (Finding("marker", "note", shown, message, hint=f"to have one, {add}"),)
 
 
-def _check_region(implied: _Implied, shown: str, region: Region, *, as_at_base: bool) -> Finding | None:
+def _check_region(implied: _Implied, shown: str, region: Region) -> Finding | None:
     computed = implied.planned[region.name]
-    if as_at_base:
-        message = f"region {region.name} is as it was at the base, and the evidence has moved on since"
-        moved_on = implied.decided_for(region) and region.content != computed
-        return Finding("pending", "note", shown, message, region.line, RECORD) if moved_on else None
     if region.edited:
         return _edited(shown, region, computed)
     if not implied.decided_for(region) or not _differs(region, computed):
@@ -263,13 +270,14 @@ def _stale(spec: str, standing: ContractStanding, *, fails: bool) -> Iterator[Fi
             if reason not in standing.undecided:
                 by_reason.setdefault(reason, []).append(falsifier)
     for reason, falsifiers in by_reason.items():
-        rests = sorted({one.rests_on for one in falsifiers if one.rests_on}) or [one.sha256 for one in standing.heads]
-        path = f"spec/{spec}/evidence/{rests[0]}.json"
-        message = f"{reason}; {_demoted(standing, falsifiers)}"
-        yield Finding("stale", "error" if fails else "note", path, message, hint="record again")
+        met = sorted({one.stale_in[reason] for one in falsifiers}) or [one.sha256 for one in standing.heads]
+        path = f"spec/{spec}/evidence/{met[0]}.json"
+        fallen = _demoted(standing, falsifiers)
+        message = f"{reason}; this demotes {', '.join(fallen) or 'nothing'}"
+        yield Finding("stale", "error" if fails and fallen else "note", path, message, hint="record again")
 
 
-def _demoted(standing: ContractStanding, falsifiers: Sequence[FalsifierStanding]) -> str:
+def _demoted(standing: ContractStanding, falsifiers: Sequence[FalsifierStanding]) -> list[str]:
     fallen = [
         f"{one.falsifier} from {one.stale_status.name} to {one.status.name}"
         for one in falsifiers
@@ -277,4 +285,4 @@ def _demoted(standing: ContractStanding, falsifiers: Sequence[FalsifierStanding]
     ]
     if standing.stale_status is not None and standing.stale_status > standing.status:
         fallen.append(f"contract {standing.contract} from {standing.stale_status.name} to {standing.status.name}")
-    return f"this demotes {', '.join(fallen)}" if fallen else "this demotes nothing"
+    return fallen

@@ -51,11 +51,21 @@ def _what_differs(declaration: FalsifierDeclaration, judgement: Judgement) -> st
     if declaration.check != judgement.check:
         return f"its check was {judgement.check}, is {declaration.check}"
     judged = {name: value for name, value in judgement.parameters.items() if name in declaration.parameters}
-    if canonical_json(declaration.parameters) != canonical_json(judged):
-        return f"its `with` was {_shown(judged)}, is {_shown(declaration.parameters)}"
+    if other := _differing(judged, declaration.parameters):
+        was, now = ({name: one[name] for name in other if name in one} for one in (judged, declaration.parameters))
+        return f"its `with` was {_shown(was)}, is {_shown(now)}"
     if declaration.claim != judgement.claim:
         return f"it claimed {judgement.claim!r}"
     return "its `with`, its roles (`on`) or its ceiling (`up_to`) differ"
+
+
+def _differing(was: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """The names under which the two hold another value, or only one of them any."""
+    return [
+        name
+        for name in sorted(was.keys() | now.keys())
+        if name not in was or name not in now or canonical_json(was[name]) != canonical_json(now[name])
+    ]
 
 
 def _shown(parameters: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ that was not written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from falsifiable.contracts.model import Contract, FalsifierDeclaration, Level
 from falsifiable.evidence import Context, History, Membership, Statement, heads, statement_of
@@ -24,8 +24,9 @@ class FalsifierStanding:
     """Where one falsifier stands.
 
     ``stale`` says why evidence no longer counts, ``stale_status`` what it would earn if it did (None unless that is
-    more than ``status``, or there is nothing else). ``needs`` says what the next level takes. ``judgement`` and
-    ``rests_on`` (a statement's sha256) are what the status rests on, or the stale ones where nothing else is there.
+    more than ``status``, or there is nothing else), ``stale_in`` in which statement (its sha256) each reason was met
+    first. ``needs`` says what the next level takes. ``judgement`` and ``rests_on`` (a statement's sha256) are what the
+    status rests on, or the stale ones where nothing else is there.
     """
 
     contract: str
@@ -39,6 +40,7 @@ class FalsifierStanding:
     flaky: bool = False
     judgement: Judgement | None = None
     rests_on: str | None = None
+    stale_in: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def shown(self) -> str:
@@ -179,6 +181,7 @@ def _falsifier_standing(
         flaky=any(one.flaky for one in counting or every),
         judgement=decisive.judgement,
         rests_on=decisive.statement.sha256,
+        stale_in={reason: one.statement.sha256 for one in reversed(every) for reason in one.stale},
     )
 
 

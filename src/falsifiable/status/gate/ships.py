@@ -9,7 +9,7 @@ from datetime import date
 from falsifiable.contracts import Ship
 from falsifiable.status.gate.block import Block
 from falsifiable.status.grounds import Grounds
-from falsifiable.status.points import ZERO
+from falsifiable.status.points import ZERO, shown
 from falsifiable.status.roadmap import RoadmapStanding, roadmap_standing
 from falsifiable.status.ship import ShipStanding, ship_standing
 
@@ -37,7 +37,8 @@ class ShipMovement:
 
     def __str__(self) -> str:
         was = self.before.ship.tally.shown_percent if self.before else "none"
-        return f"{self.spec}: {was} -> {self.after.tally}"
+        now = self.after.tally
+        return f"{self.spec}: {was} -> {now.shown_percent}, {shown(now.discharged)} of {shown(now.declared)} points"
 
 
 def ship_movements(
@@ -87,4 +88,5 @@ def _declared(ship: ShipMovement) -> Iterator[Block]:
     for one in ship.roadmap.declared_without_evidence:
         if one.name not in earlier:
             message = f"is declared done, and the evidence says otherwise: {'; '.join(one.missing)}"
-            yield Block("GATE-STEP-DECLARED", f"{ship.spec} step {one.name}", message, "record what is missing")
+            hint = "record what is missing, or take declared_done back; contract next names it"
+            yield Block("GATE-STEP-DECLARED", f"{ship.spec} step {one.name}", message, hint)
