@@ -129,15 +129,6 @@ def preview_as_json(seen: Preview) -> dict[str, Any]:
     }
 
 
-def _ship_json(seen: Preview) -> dict[str, Any] | None:
-    """The ship percentage as it would stand; None for a spec without a sound ship file."""
-    if seen.view.roadmap is None:
-        return None
-    ship = seen.view.roadmap.ship
-    deliverables = {name: str(ship.tally_of(name)) for name in ship.ship.deliverables}
-    return {"percent": float(ship.tally.percent), "shown": str(ship.tally), "deliverables": deliverables}
-
-
 def plan_as_json(plan: ReleasePlan) -> dict[str, Any]:
     """Version, sections and contracts of a release as JSON data."""
     new = plan.after.releases[-1].sections if plan.moved else ()
