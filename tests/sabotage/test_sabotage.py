@@ -26,6 +26,8 @@ TABLES = {name: {**STATED.get(table.get("like"), {}), **table} for name, table i
 ROWS = [(table, row) for table, content in TABLES.items() for row in content["sabotages"]]
 # Contracts whose thresholds and inputs are those of models that were not trained here from nothing.
 OF_OTHER_MODELS = {"acceptance-model-1", "acceptance-model-2", "third-party-finetune"}
+# Timed here and now: on a machine that stalls for a moment, what it measured says nothing of the copy.
+OF_THIS_MACHINE = "throughput.forward"
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +79,7 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     asked = ["validate", "--run", str(run), "--format", "json", *options, *contracts_of(table), *others]
     done = subprocess.run(
         [sys.executable, "-m", "falsifiable", *asked],
-        cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=600, check=False,
+        cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
     contracts = json.loads(done.stdout)["contracts"]
@@ -85,7 +87,8 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     for contract in contracts:
         for judgement in contract["judgements"]:
             on_the_copy = any(run.name in Path(artifact["path"]).parts for artifact in judgement["artifacts"])
-            if on_the_copy or contract["run_id"]:
+            timed = judgement["check"] == OF_THIS_MACHINE and judgement["verdict"]["measured"]
+            if (on_the_copy or contract["run_id"]) and not timed:
                 outcomes[judgement["falsifier"]] = judgement["verdict"]["outcome"]
     return outcomes, done.returncode
 
