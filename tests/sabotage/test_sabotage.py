@@ -41,9 +41,9 @@ def copied(table: str, folder: Path) -> Path:
 
 
 def unasked(table: str) -> set[str]:
-    """What stays inconclusive on the intact run too: commands are not run, there was no GPU, or no second chunk."""
+    """What stays inconclusive on the intact run too: commands are not run, or there was no GPU."""
     without_gpu = () if has_gpu() else ("without_gpu",)
-    reasons = ("without_commands", "without_second_chunk", "not_on_a_cpu", *without_gpu)
+    reasons = ("without_commands", "not_on_a_cpu", *without_gpu)
     return {one for reason in reasons for one in TABLES[table].get(reason, ())}
 
 
@@ -71,10 +71,11 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     """Falsifier -> outcome over the contracts of the table that speak of a run, and the exit code.
 
     In a row ``bound`` maps roles that are no part of a run to what stands for them in the folder, and ``also`` names
-    contracts of other folders.
+    contracts of other folders. In a table ``beside`` maps roles to what the copy is compared with.
     """
     row = row or {}
     options = [f"--artifact={role}={run / path}" for role, path in row.get("bound", {}).items()]
+    options += [f"--artifact={role}={ROOT / path}" for role, path in TABLES[table].get("beside", {}).items()]
     others = [str(ROOT / "contracts" / f"{name}.yaml") for name in row.get("also", ())]
     asked = ["validate", "--run", str(run), "--format", "json", *options, *contracts_of(table), *others]
     done = subprocess.run(
@@ -87,7 +88,7 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     for contract in contracts:
         for judgement in contract["judgements"]:
             on_the_copy = any(run.name in Path(artifact["path"]).parts for artifact in judgement["artifacts"])
-            timed = judgement["check"] == OF_THIS_MACHINE and judgement["verdict"]["measured"]
+            timed = judgement["check"] == OF_THIS_MACHINE and judgement["verdict"]["measurements"]
             if (on_the_copy or contract["run_id"]) and not timed:
                 outcomes[judgement["falsifier"]] = judgement["verdict"]["outcome"]
     return outcomes, done.returncode
