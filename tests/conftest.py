@@ -14,6 +14,9 @@ import pytest
 
 from falsifiable.samples import write_specimens
 
+# Before anything imports torch: threads of tests that run at once wait asleep, and leave one another the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 CONTRACT = """\
 contract: shop
 version: 1.0.0

@@ -27,7 +27,7 @@ SILENT = {
     "generation.no-repetition": {"pytorch"},
     "artifact.readers-agree": {"apr"},
 }
-# These ask for another model: an encoder, an adapter, one that chats or writes Python, or a record of its origin.
+# These ask for another model: an encoder, one that chats or writes Python, or one that names its origin.
 OF_OTHER_MODELS = {
     "architecture.refused-as-decoder",
     "packaging.provenance-named",
@@ -36,8 +36,9 @@ OF_OTHER_MODELS = {
 }
 # These ask for a model that training changed and the tokenizer it was given, as the training saved them.
 OF_TWO_CHECKPOINTS = {"initialization.every-tensor-moved", "checkpoint.differs", "vocabulary.passes-through"}
-# These are about one format, by way of the client that reads it, or about a device.
-OF_ONE_FORMAT = ("adapter.", "client.")
+# Checks of these modules ask for an adapter, or for the one format that a client reads.
+OF_ADAPTERS_AND_CLIENTS = ("adapter.", "client.")
+# These ask for a GPU.
 OF_A_GPU = {"attention.cuda-parity", "device.no-fallback"}
 
 
@@ -72,6 +73,12 @@ def test_every_check_of_one_model_gives_the_same_verdict_on_each(saved):
         assert set(outcomes.values()) - {"inconclusive"} == {"held"}, outcomes
 
 
+def test_what_is_left_out_or_silent_is_there():
+    names = set(load_catalogue().signatures)
+    assert names >= OF_OTHER_MODELS | OF_TWO_CHECKPOINTS | OF_A_GPU | set(SILENT)
+    assert all(any(name.startswith(prefix) for name in names) for prefix in OF_ADAPTERS_AND_CLIENTS)
+
+
 def verdicts(model: Model, source: Model) -> dict[str, Verdict]:
     """The verdict of every check that asks for models alone: ``source`` stands for the checkpoint it came from."""
     catalogue = load_catalogue().signatures
@@ -82,5 +89,5 @@ def verdicts(model: Model, source: Model) -> dict[str, Verdict]:
         and not signature.optional_roles
         and not any(one.required for one in signature.parameters.values())
         and name not in OF_OTHER_MODELS | OF_TWO_CHECKPOINTS | OF_A_GPU
-        and not name.startswith(OF_ONE_FORMAT)
+        and not name.startswith(OF_ADAPTERS_AND_CLIENTS)
     }

@@ -1,7 +1,7 @@
 """What every fuzz target does with bytes: it opens them through the public door and reads all that is lazy.
 
 A target swallows :class:`ArtifactError`, which is the one exception a reader may raise. Any other exception, a run of
-more than a few seconds or of more than some hundred mebibytes is a finding.
+more than a minute, or of more than some hundred mebibytes, is a finding.
 """
 
 from __future__ import annotations

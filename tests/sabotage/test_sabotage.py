@@ -26,6 +26,8 @@ TABLES = {name: {**STATED.get(table.get("like"), {}), **table} for name, table i
 ROWS = [(table, row) for table, content in TABLES.items() for row in content["sabotages"]]
 # Contracts whose thresholds and inputs are those of models that were not trained here from nothing.
 OF_OTHER_MODELS = {"acceptance-model-1", "acceptance-model-2", "third-party-finetune"}
+# Timed here and now: on a machine that stalls for a moment, what it measured says nothing of the copy.
+OF_THIS_MACHINE = "throughput.forward"
 
 pytestmark = pytest.mark.slow
 
@@ -39,9 +41,9 @@ def copied(table: str, folder: Path) -> Path:
 
 
 def unasked(table: str) -> set[str]:
-    """What stays inconclusive on the intact run too: commands are not run, there was no GPU, or no second chunk."""
+    """What stays inconclusive on the intact run too: commands are not run, or there was no GPU."""
     without_gpu = () if has_gpu() else ("without_gpu",)
-    reasons = ("without_commands", "without_second_chunk", "not_on_a_cpu", *without_gpu)
+    reasons = ("without_commands", "not_on_a_cpu", *without_gpu)
     return {one for reason in reasons for one in TABLES[table].get(reason, ())}
 
 
@@ -69,15 +71,16 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     """Falsifier -> outcome over the contracts of the table that speak of a run, and the exit code.
 
     In a row ``bound`` maps roles that are no part of a run to what stands for them in the folder, and ``also`` names
-    contracts of other folders.
+    contracts of other folders. In a table ``beside`` maps roles to what the copy is compared with.
     """
     row = row or {}
     options = [f"--artifact={role}={run / path}" for role, path in row.get("bound", {}).items()]
+    options += [f"--artifact={role}={ROOT / path}" for role, path in TABLES[table].get("beside", {}).items()]
     others = [str(ROOT / "contracts" / f"{name}.yaml") for name in row.get("also", ())]
     asked = ["validate", "--run", str(run), "--format", "json", *options, *contracts_of(table), *others]
     done = subprocess.run(
         [sys.executable, "-m", "falsifiable", *asked],
-        cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=600, check=False,
+        cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=1200, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
     contracts = json.loads(done.stdout)["contracts"]
@@ -85,7 +88,8 @@ def judge(run: Path, table: str, row: Mapping[str, Any] | None = None) -> tuple[
     for contract in contracts:
         for judgement in contract["judgements"]:
             on_the_copy = any(run.name in Path(artifact["path"]).parts for artifact in judgement["artifacts"])
-            if on_the_copy or contract["run_id"]:
+            timed = judgement["check"] == OF_THIS_MACHINE and judgement["verdict"]["measurements"]
+            if (on_the_copy or contract["run_id"]) and not timed:
                 outcomes[judgement["falsifier"]] = judgement["verdict"]["outcome"]
     return outcomes, done.returncode
 

@@ -83,14 +83,16 @@ def test_a_record_that_cannot_be_read_leaves_roles_unbound_with_the_reason(works
     assert "the run record could not be read" in roles["trained"].unbound
 
 
-def test_a_second_run_role_stays_what_the_workspace_says(workspace):
-    """A contract that compares two runs is not asked whether a run agrees with itself."""
+def test_a_second_run_is_only_compared_with_where_it_is_named(workspace, tmp_path):
+    """What artifacts.yaml says of a second run was said of the first one there, not of the run given."""
     shop = workspace.contract("shop")
     compared = replace(shop, artifacts={**shop.artifacts, "again": ArtifactDeclaration("run")})
-    bound = {**workspace.bindings, "again": Binding("again", "again")}
-    roles = bind(replace(workspace, bindings=bound), compared, run=workspace.root / "run")
+    known = replace(workspace, bindings={**workspace.bindings, "again": Binding("again", "again")})
+    roles = bind(known, compared, run=workspace.root / "run")
     assert roles["run"].path == workspace.root / "run"
-    assert roles["again"].path == workspace.root / "again"
+    assert roles["again"].path is None
+    assert roles["again"].unbound.endswith("is to be compared with a second run; pass --artifact again=FOLDER")
+    assert bind(known, compared, run=workspace.root / "run", options={"again": tmp_path})["again"].path == tmp_path
 
 
 def test_options_win_and_may_be_limited_to_a_contract(workspace, tmp_path):

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.validation.workers import Job, Outcome, run_jobs
+from falsifiable.validation.workers import Job, Outcome, outcomes_of
 
 MISBEHAVING = textwrap.dedent('''
     """Checks that break in every way a check can break."""
@@ -73,7 +73,7 @@ def outcomes(tmp_path, monkeypatch):
 
     def run(*names: str, imports: tuple[str, ...] = ()) -> dict[str, Outcome]:
         jobs = [_job(name, imports) for name in names]
-        return {one.job.id: one for one in run_jobs(jobs, at_once=2) if isinstance(one, Outcome)}
+        return {one.job.id: one for one in outcomes_of(jobs, at_once=2)}
 
     return run
 

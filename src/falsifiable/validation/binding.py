@@ -3,7 +3,7 @@
 Roles are bound by ``artifacts.yaml``, by a run folder (whose ``run.yaml`` names its artifacts by role) and by
 ``role=path`` options, the last winning. A run replaces the bindings of every contract that declares a run role, and
 leaves roles it lacks unbound, so that two runs never mix. A contract that compares two runs declares two run roles: the
-run given takes the one called ``run`` (or else the first), and the other stays what ``artifacts.yaml`` says it is.
+run given takes the one called ``run`` (or else the first), and the other is bound by an option.
 """
 
 from __future__ import annotations
@@ -115,10 +115,13 @@ def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) ->
         record, why = None, str(error)
     rebound = {}
     for name, declared in contract.artifacts.items():
-        if declared.kind == "command" or (declared.kind == "run" and name != judged):
+        if declared.kind == "command":
             rebound[name] = bound[name]
         elif name == judged:
             rebound[name] = Role(contract.contract, name, declared.kind, run)
+        elif declared.kind == "run":
+            reason = f"{run} is to be compared with a second run; pass --artifact {name}=FOLDER"
+            rebound[name] = Role(contract.contract, name, declared.kind, unbound=reason)
         elif record is not None and name in record.artifacts:
             rebound[name] = Role(contract.contract, name, declared.kind, record.folder / record.artifacts[name].path)
         else:

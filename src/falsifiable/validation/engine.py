@@ -21,7 +21,7 @@ from falsifiable.validation.mutation_testing import challenge_with_mutations
 from falsifiable.validation.plan import Options, Task, plan, recall
 from falsifiable.validation.reading import read_new_models, with_fingerprints
 from falsifiable.validation.results import Challenge, ContractResult, Judgement
-from falsifiable.validation.workers import Job, Outcome, run_jobs
+from falsifiable.validation.workers import ForkServers, Job, Outcome, run_jobs
 
 
 def validate_workspace(
@@ -165,14 +165,16 @@ def _judge_all(planned: Sequence[Task], options: Options, cache: Cache, tell: ev
     yield from (judgements[one.id] for one in planned if _is_settled(judgements[one.id]))
     if options.only_known:
         open_questions = []
-    for one, outcome in _run(with_fingerprints(open_questions, options, cache), options, tell, specimen=False):
-        judgements[one.id] = _judged(judgements[one.id], outcome)
-        if _is_conclusive(judgements[one.id]) and one.signature.remembered:
-            cache.put("verdicts", one.key(specimen=False), {"reports": outcome.reports})
-        if _is_settled(judgements[one.id]):
-            yield judgements[one.id]
-    unsettled = [one for one in planned if not _is_settled(judgements[one.id])]
-    yield from _on_specimens(unsettled, judgements, options, cache, tell)
+    told = with_fingerprints(open_questions, options, cache)
+    with ForkServers(quiet=not options.debug) as servers:
+        for one, outcome in _run(told, servers, options, tell, specimen=False):
+            judgements[one.id] = _judged(judgements[one.id], outcome)
+            if _is_conclusive(judgements[one.id]) and one.signature.remembered:
+                cache.put("verdicts", one.key(specimen=False), {"reports": outcome.reports})
+            if _is_settled(judgements[one.id]):
+                yield judgements[one.id]
+        unsettled = [one for one in planned if not _is_settled(judgements[one.id])]
+        yield from _on_specimens(unsettled, judgements, servers, options, cache, tell)
 
 
 def _is_settled(judgement: Judgement) -> bool:
@@ -183,6 +185,7 @@ def _is_settled(judgement: Judgement) -> bool:
 def _on_specimens(
     planned: Sequence[Task],
     judgements: Mapping[str, Judgement],
+    servers: ForkServers,
     options: Options,
     cache: Cache,
     tell: events.Listener,
@@ -198,7 +201,7 @@ def _on_specimens(
             yield judgements[one.id]
         else:
             waiting.append(one)
-    for one, outcome in _run(waiting, options, tell, specimen=True):
+    for one, outcome in _run(waiting, servers, options, tell, specimen=True):
         judgement = _with_specimen(judgements[one.id], outcome.reports)
         if not outcome.cause and judgement.on_specimen and judgement.on_specimen.outcome != "inconclusive":
             cache.put("verdicts", one.key(specimen=True), {"reports": outcome.reports})
@@ -206,19 +209,19 @@ def _on_specimens(
 
 
 def _run(
-    planned: Sequence[Task], options: Options, tell: events.Listener, *, specimen: bool
+    planned: Sequence[Task], servers: ForkServers, options: Options, tell: events.Listener, *, specimen: bool
 ) -> Iterator[tuple[Task, Outcome]]:
-    by_id = {}
+    """Two contracts that make one claim of the same bytes are answered by one job."""
+    alike: dict[str, list[Task]] = {}
     for one in planned:
-        job = one.job(options, specimen=specimen)
-        by_id[job.id] = (one, job)
-    jobs = [job for _, job in by_id.values()]
-    for event in run_jobs(jobs, at_once=options.at_once, quiet=not options.debug):
+        alike.setdefault(one.key(specimen=specimen), []).append(one)
+    by_id = {job.id: (job, same) for same in alike.values() for job in [same[0].job(options, specimen=specimen)]}
+    for event in run_jobs([job for job, _ in by_id.values()], servers, at_once=options.at_once):
         if isinstance(event, Job):
-            one, _ = by_id[event.id]
-            tell(events.Started(one.contract.contract, one.declaration.id))
+            for one in by_id[event.id][1]:
+                tell(events.Started(one.contract.contract, one.declaration.id))
         else:
-            yield by_id[event.job.id][0], event
+            yield from ((one, event) for one in by_id[event.job.id][1])
 
 
 def _unjudged(one: Task) -> Judgement:

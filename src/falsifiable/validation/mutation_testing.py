@@ -23,7 +23,7 @@ from falsifiable.validation.mutations import MUTATIONS, digest_of_mutators
 from falsifiable.validation.plan import Options, Task
 from falsifiable.validation.reading import with_fingerprints
 from falsifiable.validation.results import Judgement
-from falsifiable.validation.workers import Job, Outcome, run_jobs
+from falsifiable.validation.workers import Job, outcomes_of
 
 ROOM = "mutants"
 LIGHT = frozenset({"numpy", "blake3"})
@@ -194,7 +194,7 @@ def _applicable(subjects: Mapping[Subject, None], options: Options) -> dict[Subj
         for name, one in by_id.items()
     ]  # fmt: skip
     found: dict[Subject, dict[str, str]] = {one: {} for one in subjects}
-    for outcome in _outcomes(jobs, options):
+    for outcome in outcomes_of(jobs, at_once=options.at_once, quiet=not options.debug):
         for report in outcome.reports:
             if "roster" in report:
                 found[by_id[outcome.job.id]] = dict(report["roster"])
@@ -222,7 +222,8 @@ def _ask(
         names = [name for name, why in wanted[alike[0].subject].items() if not why and name not in known[key]]
         if names:
             jobs[alike[0].job(names, options).id] = (key, alike[0].job(names, options))
-    for outcome in _outcomes([job for _, job in jobs.values()], options):
+    asked = [job for _, job in jobs.values()]
+    for outcome in outcomes_of(asked, at_once=options.at_once, quiet=not options.debug):
         key, _ = jobs[outcome.job.id]
         fresh = [report["mutant"] for report in outcome.reports if "mutant" in report]
         known[key] |= {one["name"]: {"fate": one["fate"], "said": one["said"]} for one in fresh}
@@ -234,12 +235,6 @@ def _ask(
     for key, alike in by_key.items():
         for trial in alike:
             answers[trial.id, trial.parameter] = known[key]
-
-
-def _outcomes(jobs: Sequence[Job], options: Options) -> Iterator[Outcome]:
-    for event in run_jobs(jobs, at_once=options.at_once, quiet=not options.debug):
-        if isinstance(event, Outcome):
-            yield event
 
 
 def _surviving(

@@ -20,7 +20,7 @@ from falsifiable.validation.bound import Opened, fingerprints_from, place_in_ful
 from falsifiable.validation.cache import Cache, file_identity, key_of
 from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.plan import Options, Task
-from falsifiable.validation.workers import Job, Outcome, run_jobs
+from falsifiable.validation.workers import Job, Outcome, outcomes_of
 
 ROOM = "fingerprints"
 
@@ -98,8 +98,7 @@ def _job(name: str, message: Mapping[str, Any], options: Options) -> Job:
 
 def _outcomes(jobs: Sequence[Job], options: Options) -> Iterable[Outcome]:
     # One after the other: each uses all cores, and two at once would contend for disk and cache.
-    events = run_jobs(jobs, at_once=1, quiet=not options.debug)
-    return (event for event in events if isinstance(event, Outcome))
+    return outcomes_of(jobs, at_once=1, quiet=not options.debug)
 
 
 def _reported(outcome: Outcome, what: str) -> Any | None:

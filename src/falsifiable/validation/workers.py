@@ -1,7 +1,7 @@
 """Running jobs in worker processes, several at a time, each within its limits.
 
 A worker that crashes, hangs or is killed costs its own verdict and nothing else. One fork server is kept per set of
-imports (see :mod:`falsifiable.validation.fork_server`); a job goes to the smallest running set that holds its imports.
+imports (see :mod:`falsifiable.validation.fork_server`); a job goes to the largest set that holds its imports.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ from typing import Any
 from falsifiable.validation.fork_server import A_JOB
 from falsifiable.validation.results import Cause
 
-SERVER_START_SECONDS = 120
+SERVER_START_SECONDS = 300
 MAX_MESSAGE_BYTES = 1 << 16
-_WITHOUT_STARTING_CUDA = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
-"""torch.cuda.is_available() then asks the driver's library, which leaves forked processes able to use CUDA."""
+_ENVIRONMENT = {
+    # torch.cuda.is_available() then asks the driver's library, which leaves forked processes able to use CUDA.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # Threads of several workers that wait for one another on the same cores sleep; by default they spin, and two
+    # workers of torch on two cores take more than twice as long.
+    "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class _Server:
                 stdout=subprocess.DEVNULL if quiet else None,
                 stderr=subprocess.DEVNULL if quiet else None,
                 start_new_session=True,
-                env={**os.environ, "TMPDIR": folder, **_WITHOUT_STARTING_CUDA},
+                env={**os.environ, "TMPDIR": folder, **_ENVIRONMENT},
             )
         return cls(imports, process, ours)
 
@@ -111,47 +116,81 @@ class _Server:
             self.process.wait()
 
 
-def run_jobs(jobs: Sequence[Job], *, at_once: int | None = None, quiet: bool = True) -> Iterator[Job | Outcome]:
+class ForkServers:
+    """The fork servers of one or several rounds of jobs: started when first needed, stopped at the end."""
+
+    def __init__(self, *, quiet: bool = True) -> None:
+        self._quiet = quiet
+        self._running: dict[tuple[str, ...], _Server] = {}
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> ForkServers:
+        # Workers may be killed at any moment; what they leave in their temporary folder goes with it.
+        self._folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="falsifiable-"))
+        self.selector = self._open.enter_context(selectors.DefaultSelector())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._running.values():
+            server.stop()
+        self._open.close()
+
+    def sets_for(self, jobs: Sequence[Job]) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """For each set of imports asked for, the largest asked for or running that holds it; none stays none."""
+        asked = {job.imports for job in jobs}
+        servers = sorted(asked | self._running.keys(), key=len, reverse=True)
+        return {
+            one: next((other for other in servers if one and set(one) <= set(other)), one)
+            for one in asked
+        }  # fmt: skip
+
+    def server(self, imports: tuple[str, ...]) -> _Server:
+        """The server that has loaded exactly these imports."""
+        if imports not in self._running:
+            self._running[imports] = _Server.start(imports, self._folder, quiet=self._quiet)
+            self.selector.register(self._running[imports].control, selectors.EVENT_READ, self._running[imports])
+        return self._running[imports]
+
+    def forget(self, server: _Server) -> None:
+        """Let the next job that needs these imports start another: this one has hung up.
+
+        One that could not import them says so to every job.
+        """
+        self.selector.unregister(server.control)
+        if not server.failed:
+            self._running.pop(server.imports, None)
+            server.stop()
+
+
+def run_jobs(jobs: Sequence[Job], servers: ForkServers, *, at_once: int | None = None) -> Iterator[Job | Outcome]:
     """Run ``jobs``; yields each job when it starts and its outcome when it has ended, in any order.
 
     Closing the iterator (an interrupt) kills whatever still runs, with all processes it started.
     """
     waiting = list(reversed(jobs))
-    servers: dict[tuple[str, ...], _Server] = {}
-    sets = _server_sets(jobs)
+    sets = servers.sets_for(jobs)
     room = at_once or os.cpu_count() or 1
     active: list[_Running] = []
-    # Workers may be killed at any moment; what they leave in their temporary folder goes with it.
-    with tempfile.TemporaryDirectory(prefix="falsifiable-") as folder, selectors.DefaultSelector() as selector:
-        try:
-            while waiting or active:
-                while waiting and len(active) < room:
-                    job = waiting.pop()
-                    imports = sets[job.imports]
-                    if imports not in servers:
-                        servers[imports] = _Server.start(imports, folder, quiet=quiet)
-                        selector.register(servers[imports].control, selectors.EVENT_READ, servers[imports])
-                    active.append(_start(job, servers[imports], selector))
-                    yield job
-                _wait(selector, active)
-                for running in [one for one in active if _is_over(one)]:
-                    active.remove(running)
-                    running.server.running.pop(running.job.id, None)
-                    yield _outcome(running)
-        finally:
-            for running in active:
-                _kill(running)
-            for server in servers.values():
-                server.stop()
+    try:
+        while waiting or active:
+            while waiting and len(active) < room:
+                job = waiting.pop()
+                active.append(_start(job, servers.server(sets[job.imports]), servers.selector))
+                yield job
+            _wait(servers, active)
+            for running in [one for one in active if _is_over(one)]:
+                active.remove(running)
+                running.server.running.pop(running.job.id, None)
+                yield _outcome(running)
+    finally:
+        for running in active:
+            _kill(running)
 
 
-def _server_sets(jobs: Sequence[Job]) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """For each set of imports asked for, the smallest set asked for by any job that holds it; none stays none."""
-    asked = sorted({job.imports for job in jobs}, key=len)
-    return {
-        one: next((other for other in reversed(asked) if one and set(one) <= set(other)), one)
-        for one in asked
-    }  # fmt: skip
+def outcomes_of(jobs: Sequence[Job], *, at_once: int | None = None, quiet: bool = True) -> Iterator[Outcome]:
+    """What came of ``jobs``, by fork servers of their own."""
+    with ForkServers(quiet=quiet) as servers:
+        yield from (event for event in run_jobs(jobs, servers, at_once=at_once) if isinstance(event, Outcome))
 
 
 def _start(job: Job, server: _Server, selector: selectors.BaseSelector) -> _Running:
@@ -167,15 +206,15 @@ def _start(job: Job, server: _Server, selector: selectors.BaseSelector) -> _Runn
     return running
 
 
-def _wait(selector: selectors.BaseSelector, active: list[_Running]) -> None:
+def _wait(servers: ForkServers, active: list[_Running]) -> None:
     """Handle what arrives until something changes or the nearest deadline passes."""
     now = time.monotonic()
     nearest = min((running.began + _allowed(running) for running in active), default=now)
-    for key, _ in selector.select(timeout=max(0.0, min(nearest - now, 1.0))):
+    for key, _ in servers.selector.select(timeout=max(0.0, min(nearest - now, 1.0))):
         if isinstance(key.data, _Running):
-            _read_results(key.data, selector)
+            _read_results(key.data, servers.selector)
         else:
-            _read_control(key.data, selector)
+            _read_control(key.data, servers)
     now = time.monotonic()
     for running in active:
         if not running.timed_out and running.ended is None and now > running.began + _allowed(running):
@@ -197,13 +236,13 @@ def _read_results(running: _Running, selector: selectors.BaseSelector) -> None:
         running.drained = True
 
 
-def _read_control(server: _Server, selector: selectors.BaseSelector) -> None:
+def _read_control(server: _Server, servers: ForkServers) -> None:
     try:
         received = server.control.recv(MAX_MESSAGE_BYTES)
     except ConnectionResetError:
         return  # it ended without reading all jobs; what it said before comes next, then the end
     if not received:
-        selector.unregister(server.control)
+        servers.forget(server)
         for running in server.running.values():
             running.ended = -1 if running.ended is None else running.ended
         return
