@@ -16,10 +16,12 @@ GPU_RUN := runs/reference-cuda
 GPU_CONTRACTS ?= training-run pretrain-from-init packaging
 GPU_LIMITS ?= --memory-limit 65536 --time-limit 1800
 FUZZ_SECONDS ?= 600
+# What the gate compares with: the commit before this one, or this one itself where it is the first.
+GATE_BASE ?= $(shell git rev-parse --verify --quiet HEAD~1 || git rev-parse HEAD)
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: validate finetune record gpu-evidence test test-slow lint types imports tests medicine fuzz format schema bench clean
+.PHONY: validate finetune record gpu-evidence test test-slow lint types imports tests medicine gate fuzz format schema bench clean
 
 validate: $(READY)  ## train the reference run once and its beginning again, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
@@ -61,6 +63,9 @@ medicine: $(READY)  ## the project's own contracts and evidence, judged by the p
 	$(BIN)/contract validate --run-commands
 	$(BIN)/contract challenge --specimens --at-least 0.95
 	$(BIN)/contract record --check
+
+gate: $(READY)  ## may what changed since GATE_BASE move a status or a percentage? ends 5 where it may not
+	$(BIN)/contract gate --base $(GATE_BASE) --run-commands
 
 test-slow: $(READY)  ## trains the reference run once and sabotages copies of it
 	$(MAKE) validate
