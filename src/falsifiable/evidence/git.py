@@ -1,4 +1,4 @@
-"""What git knows about the code a judgement was made with.
+"""What git knows: the code that a judgement was made with, and the files of any commit of this history.
 
 Evidence counts where it was recorded at a commit of this history. A squash merge drops the commit but keeps its trees,
 so evidence also counts where some commit of this history has the same trees of judging code.
@@ -118,10 +118,7 @@ class Repository:
 
         Raises :class:`GitError` for a revision that git does not know.
         """
-        commit = self._resolved(revision)
-        if commit is None:
-            raise GitError(f"git knows no revision {revision!r} here; fetch it, or name another")
-        done = self._run("cat-file", "blob", f"{commit}:{self._prefix}{path}")
+        done = self._run("cat-file", "blob", f"{self._known(revision)}:{self._prefix}{path}")
         return done.stdout if done.returncode == 0 else None
 
     def differ(self, one: str, other: str, folders: Iterable[str]) -> bool:
@@ -157,20 +154,15 @@ class Repository:
         all. Raises :class:`GitError` for a revision that git does not know, for a link (whose bytes would be those of
         another file), and for a blob that a partial clone left out.
         """
-        commit = self.commit_of(revision)
-        if commit is None:
-            raise GitError(self.problem or f"git knows no revision {revision!r} here; fetch it, or name another")
         top = f":(top,literal){self._prefix}{folder}"
-        listed = self._git("ls-tree", "-r", "-z", "--full-name", commit, "--", top)
+        listed = self._git("ls-tree", "-r", "-z", "--full-name", self._known(revision), "--", top)
         found = sorted(_listed_blobs(listed, len(self._prefix.encode()), suffix))
-        given = "".join(f"{identity}\n" for _, identity in found).encode()
         try:
-            contents = list(_batched(self._git("cat-file", "--batch", given=given) if found else b""))
+            contents = zip(found, self._objects([identity for _, identity in found]), strict=True)
+            return {path: _present(data, path) for (path, _), data in contents}
         except GitError as error:
-            raise GitError(
-                f"not every file of {revision} is in this clone ({error}); clone without --filter"
-            ) from error
-        return dict(zip((path for path, _ in found), contents, strict=True))
+            why = f"not every file of {revision} is in this clone ({error}); clone without --filter"
+            raise GitError(why) from error
 
     def commits_changing(self, path: str) -> tuple[str, ...]:
         """The commits of this history that changed anything below ``path``, oldest first; none outside a repository.
@@ -188,10 +180,9 @@ class Repository:
         One process reads all of them. Raises :class:`GitError` where git fails.
         """
         asked = [f"{commit}:{self._prefix}{path}" for commit, path in places]
-        if not asked or not all(_is_plain(one) for one in asked):
+        if not all(_is_plain(one) for one in asked):
             return (None,) * len(asked)
-        answered = self._git("cat-file", "--batch", given="".join(f"{one}\n" for one in asked).encode())
-        return tuple(_objects(answered, len(asked)))
+        return self._objects(asked)
 
     def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
@@ -249,6 +240,20 @@ class Repository:
         """The workspace's folder within the repository, "" or ending in a slash."""
         return self._git("rev-parse", "--show-prefix").decode().rstrip("\n")
 
+    def _objects(self, names: list[str]) -> tuple[bytes | None, ...]:
+        """The bytes of each object, all read by one process; None for one that is not here."""
+        if not names:
+            return ()
+        answered = self._git("cat-file", "--batch", given="".join(f"{one}\n" for one in names).encode())
+        return tuple(_answers(answered, len(names)))
+
+    def _known(self, revision: str) -> str:
+        """The commit of ``revision``. Raises GitError where git knows none."""
+        commit = self.commit_of(revision)
+        if commit is None:
+            raise GitError(self.problem or f"git knows no revision {revision!r} here; fetch it, or name another")
+        return commit
+
     def _resolved(self, revision: str) -> str | None:
         done = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         return done.stdout.decode().strip() or None
@@ -287,17 +292,10 @@ def _listed_blobs(listed: bytes, prefix_bytes: int, suffix: str) -> Iterator[tup
             yield name, identity
 
 
-def _batched(contents: bytes) -> Iterator[bytes]:
-    """The bytes of each object in the output of ``git cat-file --batch``. Raises GitError for one that is missing."""
-    start = 0
-    while start < len(contents):
-        end = contents.index(b"\n", start)
-        identity, what, *size = contents[start:end].decode().split()
-        if not size:
-            raise GitError(f"{identity} is {what}")
-        start = end + 1 + int(size[0])
-        yield contents[end + 1 : start]
-        start += 1  # the newline after a blob
+def _present(data: bytes | None, path: str) -> bytes:
+    if data is None:
+        raise GitError(f"{path} is missing")
+    return data
 
 
 def _is_plain(path: str) -> bool:
@@ -306,7 +304,7 @@ def _is_plain(path: str) -> bool:
     return "\n" not in path and not any(one in ("", ".", "..") for one in parts)
 
 
-def _objects(answered: bytes, count: int) -> Iterator[bytes | None]:
+def _answers(answered: bytes, count: int) -> Iterator[bytes | None]:
     """What ``git cat-file --batch`` printed: a header that ends in the size, the bytes, and a line break."""
     start = 0
     for _ in range(count):
