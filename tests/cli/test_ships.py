@@ -169,10 +169,10 @@ def release(root: Path, version: str, section: int, created: str) -> None:
     (folder / f"{section:04}-{created}-words-0123abcd.md").write_text("an amendment\n")
     from falsifiable.cli.common import open_workspace
     from falsifiable.cli.standing import judging_code, ledger_of
-    from falsifiable.spec import update_spec
+    from falsifiable.spec import update_regions
 
     workspace, catalogue = open_workspace(root)
-    update_spec(ledger_of(workspace, judging_code(catalogue)), "harbour")
+    update_regions(ledger_of(workspace, judging_code(catalogue)), "harbour")
     commit_all(root, f"release {version}")
 
 

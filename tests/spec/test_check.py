@@ -8,7 +8,7 @@ import pytest
 
 from falsifiable.contracts.model import Contract, Criterion
 from falsifiable.evidence import GitError, Repository, evidence_folder, write_statement
-from falsifiable.spec import Finding, check_specs, find_regions, open_ledger, record, update_spec
+from falsifiable.spec import Finding, check_specs, find_regions, open_ledger, record, update_regions
 from falsifiable.spec.regions import content_digest
 from falsifiable.status import JudgingCode
 from falsifiable.validation.results import ContractResult
@@ -157,7 +157,7 @@ def test_stale_evidence_is_named_itself_and_not_what_took_its_place(workspace: P
     judged = [judgement(contract, one) for one in contract.falsifiers]
     beside = statement(contract, *judged, observations=(ON_CPU,), context=context(Repository(workspace).head))
     write_statement(evidence_folder(workspace, "ship"), beside)
-    update_spec(open_ledger(workspace, [contract], CODE, Repository(workspace)), "ship")
+    update_regions(open_ledger(workspace, [contract], CODE, Repository(workspace)), "ship")
     edit(workspace, "INTEGRATION", "DISCHARGED")
     found = check(workspace, [contract])
     assert [(one.kind, one.severity) for one in found] == [("edited", "error"), ("stale", "note")]
@@ -169,7 +169,7 @@ def test_stale_evidence_is_named_itself_and_not_what_took_its_place(workspace: P
 def test_a_region_that_tells_of_the_demotion_is_in_step(workspace: Path) -> None:
     recorded(workspace)
     changed = JudgingCode({**CODE.source_digests, "model.causal": sha("0")}, 1)
-    update_spec(open_ledger(workspace, [CONTRACT], changed, Repository(workspace)), "ship")
+    update_regions(open_ledger(workspace, [CONTRACT], changed, Repository(workspace)), "ship")
     found = check(workspace, code=changed)
     assert [(one.kind, one.severity) for one in found] == [("stale", "note")]
     assert "PROPOSED (stale: INTEGRATION)" in (workspace / "spec" / "ship" / "spec.md").read_text()
@@ -291,7 +291,7 @@ def test_a_spec_that_is_not_utf8_is_an_error(workspace: Path) -> None:
     assert "byte 0 is not UTF-8" in errors(check(workspace))[0]
     git(workspace, "checkout", "-q", "-b", "mended")
     (workspace / "spec" / "ship" / "spec.md").write_text(SCOREBOARD)
-    update_spec(open_ledger(workspace, [CONTRACT], CODE, Repository(workspace)), "ship")
+    update_regions(open_ledger(workspace, [CONTRACT], CODE, Repository(workspace)), "ship")
     assert errors(check(workspace, base="main")) == []
 
 
@@ -299,9 +299,9 @@ def test_a_hand_edit_is_not_overwritten_unless_asked(workspace: Path) -> None:
     recorded(workspace)
     edit(workspace, "| INTEGRATION | DISCHARGED |", "| DISCHARGED | DISCHARGED |")
     ledger = open_ledger(workspace, [CONTRACT], CODE, Repository(workspace))
-    kept = update_spec(ledger, "ship")
+    kept = update_regions(ledger, "ship")[0]
     assert (kept.written, [one.kind for one in kept.findings]) == ((), ["edited"])
-    assert update_spec(ledger, "ship", discard_edits=True).written == ("scoreboard",)
+    assert update_regions(ledger, "ship", discard_edits=True)[0].written == ("scoreboard",)
     assert check(workspace) == ()
 
 

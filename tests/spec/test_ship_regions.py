@@ -8,7 +8,7 @@ import pytest
 
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Repository, Review, write_review, write_statement
-from falsifiable.spec import check_spec, find_regions, open_ledger, planned_regions, update_spec
+from falsifiable.spec import check_spec, find_regions, open_ledger, planned_regions, update_regions
 from tests.evidence.builders import CODE, a_key, a_policy, a_repository, claim, commit_all, contract
 from tests.golden.comparison import assert_golden
 from tests.status.ships import SEEDS, recorded
@@ -107,7 +107,7 @@ def test_a_spec_of_nothing_but_a_ship_file_is_a_spec(root: Path) -> None:
 
 
 def test_a_criterion_weighed_anew_puts_the_region_out_of_date(root: Path) -> None:
-    assert update_spec(ledger(root), "ship").written == ("scoreboard", "ship", "roadmap")
+    assert update_regions(ledger(root), "ship")[0].written == ("scoreboard", "ship", "roadmap")
     assert check_spec(ledger(root), "ship", Repository(root)) == ()
     edit(root, "points: 1,", "points: 0.5,")
     found = [str(one) for one in check_spec(ledger(root), "ship", Repository(root)) if one.severity == "error"]
@@ -115,7 +115,7 @@ def test_a_criterion_weighed_anew_puts_the_region_out_of_date(root: Path) -> Non
 
 
 def test_a_percentage_typed_by_hand_is_reported(root: Path) -> None:
-    update_spec(ledger(root), "ship")
+    update_regions(ledger(root), "ship")
     path = root / "spec" / "ship" / "spec.md"
     path.write_text(path.read_text().replace("**5 of 8.5 points: 58.8 %**", "**8.5 of 8.5 points: 100.0 %**"))
     (found,) = [one for one in check_spec(ledger(root), "ship", Repository(root)) if one.severity == "error"]

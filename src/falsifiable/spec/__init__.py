@@ -12,7 +12,7 @@ from falsifiable.spec.regions import Region, RegionError, RegionProblem, Regions
 from falsifiable.spec.release import HistoryMissingError, Released, ReleaseRefusedError, release
 from falsifiable.spec.release_plan import ContractMove, ReleasePlan, plan_release
 from falsifiable.spec.render import RENDERERS, rendered
-from falsifiable.spec.update import SpecUpdate, check_spec, check_specs, update_regions, update_spec
+from falsifiable.spec.update import SpecUpdate, check_spec, check_specs, update_regions
 from falsifiable.spec.view import SpecView
 
 __all__ = [
@@ -20,6 +20,5 @@ __all__ = [
     "Reached", "Recorded", "Recording", "Region", "RegionError", "RegionProblem", "Regions", "Release", "ReleasePlan",
     "ReleaseRefusedError", "Released", "Section", "SpecUpdate", "SpecView", "amendments_of", "check_spec",
     "check_specs", "find_regions", "open_ledger", "plan_release", "planned_regions", "preview", "read_amendments",
-    "record", "release", "rendered", "ship_history", "spec_of", "spec_path", "splice", "update_regions", "update_spec",
-    "view_of",
+    "record", "release", "rendered", "ship_history", "spec_of", "spec_path", "splice", "update_regions", "view_of",
 ]  # fmt: skip

@@ -32,23 +32,17 @@ class SpecUpdate:
 
 
 def update_regions(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> tuple[SpecUpdate, ...]:
-    """Write the regions of every file of ``spec`` that has some: its ``spec.md``, and its changelog. Raises OSError."""
+    """Write the regions of ``spec.md`` and of the changelog that are not what evidence and code imply.
+
+    Every other byte stays. A region edited by hand is left alone and reported, unless ``discard_edits``; with problems
+    among the markers or the released amendments nothing is written. A file that is not there has no regions. Raises
+    OSError.
+    """
     paths = (spec_path(ledger.root, spec), changelog_path(ledger.root, spec))
     if faults := released_faults(ledger, spec):
         return (SpecUpdate(spec, paths[0], findings=faults),)
     planned = planned_regions(ledger, spec)
     return tuple(_update(ledger, spec, path, planned, discard_edits) for path in paths)
-
-
-def update_spec(ledger: Ledger, spec: str, *, discard_edits: bool = False) -> SpecUpdate:
-    """Write the regions of ``spec.md`` that are not what evidence and code imply; every other byte stays.
-
-    A region edited by hand is left alone and reported, unless ``discard_edits``; with problems among the markers or
-    the released amendments nothing is written. A spec without a ``spec.md`` has no regions. Raises OSError.
-    """
-    if faults := released_faults(ledger, spec):
-        return SpecUpdate(spec, spec_path(ledger.root, spec), findings=faults)
-    return _update(ledger, spec, spec_path(ledger.root, spec), planned_regions(ledger, spec), discard_edits)
 
 
 def region_obstacles(ledger: Ledger, spec: str) -> tuple[Finding, ...]:
