@@ -16,10 +16,10 @@ from falsifiable.cli.common import faults_told, format_option, open_workspace, r
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.cli.specs import chosen_spec, known_specs
 from falsifiable.cli.standing import judging_code, ledger_of
-from falsifiable.contracts import AmendmentFile, KnownNames, Workspace, check_amendment, read_amendment
+from falsifiable.contracts import AmendmentFile, KnownNames, Workspace, check_amendment, read_amendment, spec_of
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import GitError, Repository, write_atomically
-from falsifiable.spec import AmendmentLog, HistoryMissingError, ReleaseRefusedError, amendments_of, spec_of
+from falsifiable.spec import AmendmentLog, HistoryMissingError, ReleaseRefusedError, amendments_of
 
 BUMPS = ("patch", "minor", "major")
 SECTION = r"[1-9][0-9]{0,5}"

@@ -117,9 +117,9 @@ def verify(require_signed: bool, form: str, root: Path | None) -> ExitCode:
     """
     from falsifiable.cli.common import open_workspace
     from falsifiable.cli.standing import judging_code, ledger_of
+    from falsifiable.contracts import spec_of
     from falsifiable.evidence import Docket, audit
     from falsifiable.report.text import counted
-    from falsifiable.spec import spec_of
 
     workspace, catalogue = open_workspace(root)
     policy = _policy(workspace.root)
@@ -274,7 +274,7 @@ def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[Statement
     from falsifiable.report.statements import StatementEntry
 
     policy, homes = _policy(root), _homes(root)
-    spec_of = {one.sha256: spec for spec in evidence for one in evidence[spec].statements}
+    lies_in = {one.sha256: spec for spec in evidence for one in evidence[spec].statements}
     ordered = in_succession(one for spec in evidence.values() for one in spec.statements)
     later: dict[str, list[str]] = {}
     for statement in ordered:
@@ -283,7 +283,7 @@ def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[Statement
     with _in_words():
         reviewers = {spec: reviews_of(root, spec, policy) for spec in evidence}
         for statement in ordered:
-            spec, digest = spec_of[statement.sha256], statement.sha256
+            spec, digest = lies_in[statement.sha256], statement.sha256
             path = (evidence_folder(root, spec) / f"{digest}.json").relative_to(root).as_posix()
             home = homes.get(statement.contract, spec)
             verification = verified(statement, evidence[spec].signatures_of(statement), policy, home)
@@ -293,8 +293,7 @@ def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[Statement
 
 def _homes(root: Path) -> Mapping[str, str]:
     """The spec that each contract of the workspace belongs to, as far as the contracts can be read."""
-    from falsifiable.contracts import load_workspace
-    from falsifiable.spec import spec_of
+    from falsifiable.contracts import load_workspace, spec_of
     from falsifiable.validation.catalogue import load_catalogue
 
     contracts = load_workspace(root, load_catalogue().signatures).contracts

@@ -5,8 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from falsifiable.cli import Failure
-from falsifiable.contracts import Workspace
-from falsifiable.spec import spec_of
+from falsifiable.contracts import Workspace, spec_of
 
 KEPT = ("spec.md", "amendments", "evidence")
 """What makes a folder under spec/ that of a spec, though no contract names it."""

@@ -29,6 +29,7 @@ from falsifiable.contracts.model import (
     Kind,
     Level,
     Scalar,
+    spec_of,
 )
 from falsifiable.contracts.nodes import plain
 from falsifiable.contracts.parameters import typed_parameters
@@ -141,6 +142,7 @@ __all__ = [
     "ship_schema",
     "shipped_contracts",
     "shipped_schema",
+    "spec_of",
     "suggestion",
     "typed_parameters",
     "workspace_trust",

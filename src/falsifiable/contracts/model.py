@@ -222,3 +222,8 @@ class Contract:
     def ceiling(self, falsifier: FalsifierDeclaration) -> Level:
         """The highest status ``falsifier`` can earn here: without a ``discharge`` block it is INTEGRATION."""
         return falsifier.ceiling if self.discharge else min(falsifier.ceiling, Level.INTEGRATION)
+
+
+def spec_of(contract: Contract) -> str:
+    """The spec a contract's evidence is recorded for; a contract that names none is a spec of its own."""
+    return contract.spec or contract.contract

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, check_amendment
+from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, check_amendment, spec_of
 from falsifiable.evidence import GitError, Repository
 from falsifiable.spec.amendments import RELEASED
 from falsifiable.spec.findings import Finding, Severity
-from falsifiable.spec.ledger import Ledger, spec_of
+from falsifiable.spec.ledger import Ledger
 from falsifiable.spec.release_files import last_release
 
 

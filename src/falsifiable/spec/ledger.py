@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from falsifiable.contracts import NOBODY, SHIP_FILE, Ship, Ships, TrustPolicy, load_ships, workspace_trust
+from falsifiable.contracts import NOBODY, SHIP_FILE, Ship, Ships, TrustPolicy, load_ships, spec_of, workspace_trust
 from falsifiable.contracts.model import Contract
 from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence, reviews_of
 from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, baseline_of, read_amendments, ship_path
@@ -118,11 +118,6 @@ def amendments_of(root: Path, spec: str) -> AmendmentLog:
     ship = root / ship_path(spec)
     baseline = baseline_of(ship.read_bytes() if ship.is_file() else None, spec)
     return read_amendments(spec, amendments_on_disk(root, spec), baseline)
-
-
-def spec_of(contract: Contract) -> str:
-    """The spec a contract's evidence is recorded for; a contract that names none is a spec of its own."""
-    return contract.spec or contract.contract
 
 
 def spec_path(root: Path, spec: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from falsifiable.contracts.model import Contract
+from falsifiable.contracts.model import Contract, spec_of
 from falsifiable.evidence import (
     Context,
     Repository,
@@ -19,7 +19,7 @@ from falsifiable.evidence import (
     statement_of,
     write_statement,
 )
-from falsifiable.spec.ledger import open_ledger, spec_of
+from falsifiable.spec.ledger import open_ledger
 from falsifiable.spec.update import SpecUpdate, update_regions
 from falsifiable.status import NOT_THERE, JudgingCode, speaking
 from falsifiable.validation.results import ContractResult, Judgement

@@ -10,7 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from falsifiable.contracts import AmendmentFile, Contract, Diagnostic, KnownNames, check_amendment, read_contract
+from falsifiable.contracts import (
+    AmendmentFile,
+    Contract,
+    Diagnostic,
+    KnownNames,
+    check_amendment,
+    read_contract,
+    spec_of,
+)
 from falsifiable.contracts.changes import Change, change_of
 from falsifiable.contracts.comparison import ContractComparison, Signatures, compare_sets
 from falsifiable.contracts.version_line import VersionLineError, with_version
@@ -23,7 +31,6 @@ from falsifiable.spec.amendments import (
     read_amendments,
 )
 from falsifiable.spec.findings import Finding
-from falsifiable.spec.ledger import spec_of
 from falsifiable.spec.release_files import LastRelease, SpecFiles
 
 CHANGES_SHOWN = 5

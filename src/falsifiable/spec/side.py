@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from falsifiable.contracts import Contract, Diagnostic, Ship, TrustPolicy, load_workspace, workspace_trust
+from falsifiable.contracts import Contract, Diagnostic, Ship, TrustPolicy, load_workspace, spec_of, workspace_trust
 from falsifiable.contracts.ship_check import Ships, load_ships
 from falsifiable.contracts.trust import NOBODY
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import Repository, Statement
 from falsifiable.spec.amendments import Section, highest_bumps
-from falsifiable.spec.ledger import Ledger, open_ledger, spec_of
+from falsifiable.spec.ledger import Ledger, open_ledger
 from falsifiable.status import JudgingCode
 from falsifiable.validation.code_at import Code
 

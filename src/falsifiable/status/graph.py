@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from falsifiable.contracts.model import spec_of
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.ladder import Status
 from falsifiable.status.roadmap import RoadmapStanding, StepStanding
@@ -66,7 +67,7 @@ class Graph:
 
 def graph_of(grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) -> Graph:
     """The graph of all contracts and ships. An edge to what is not there is left out: the readers report it."""
-    specs = {one.contract: one.spec or one.contract for one in grounds.contracts}
+    specs = {one.contract: spec_of(one) for one in grounds.contracts}
     nodes = [_contract(one, specs) for one in grounds.standings]
     edges = [
         Edge(_key("contract", one.contract), _key("contract", required), "requires")

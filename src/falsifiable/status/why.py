@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from falsifiable.contracts.model import Contract
+from falsifiable.contracts.model import Contract, spec_of
 from falsifiable.evidence import Statement
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.points import shown
@@ -139,7 +139,7 @@ def _of_falsifier(one: FalsifierStanding, grounds: Grounds, counts_in: tuple[str
 
 
 def _of_statement(statement: Statement, judgement: Judgement, contract: Contract | None) -> Because:
-    spec = (contract.spec if contract else None) or statement.contract
+    spec = spec_of(contract) if contract else statement.contract
     commit = statement.context.commit or "no commit"
     facts = {
         "file": f"spec/{spec}/evidence/{statement.sha256}.json",
