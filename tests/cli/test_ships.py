@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from falsifiable.cli import run
+from tests.amending import amendment_name, amendment_text
 from tests.cli import harbour
 from tests.evidence.builders import commit_all
 from tests.golden.comparison import assert_golden
@@ -166,7 +167,7 @@ def release(root: Path, version: str, section: int, created: str) -> None:
     """What a release leaves behind: an amendment under its version, and regions that say what had been reached."""
     folder = root / "spec/harbour/amendments/released" / version
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{section:04}-{created}-words-0123abcd.md").write_text("an amendment\n")
+    (folder / f"{section:04}-{amendment_name(created)}").write_text(amendment_text(created=created))
     from falsifiable.cli.common import open_workspace
     from falsifiable.cli.standing import judging_code, ledger_of
     from falsifiable.spec import update_regions
@@ -178,9 +179,9 @@ def release(root: Path, version: str, section: int, created: str) -> None:
 
 def test_the_history_of_a_ship_is_read_from_git(contract: Callable, here: Path) -> None:
     root = harbour.build(here)
-    release(root, "0.9.0", 1, "20260101T000000Z")
+    release(root, "0.9.0", 1, "2026-01-01T00:00:00Z")
     harbour.record(root, "training", largest=1.0)
-    release(root, "0.10.0", 2, "20260301T000000Z")
+    release(root, "0.10.0", 2, "2026-03-01T00:00:00Z")
     golden("ship_history.md", contract("report", "--ship", "harbour").out)
     answer = json.loads(contract("report", "--ship", "harbour", "--format", "json").out)
     assert [(one["version"], one["date"], one["reached"]["discharged"]) for one in answer["history"]] == [
