@@ -67,8 +67,8 @@ def test_the_same_title_twice_is_two_files(alone, contract):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["T", "--spec", "ships"], "there is no spec 'ships'; did you mean ship? there are ship, thunder"),
-        (["T"], "say which spec: --spec NAME; there are ship, thunder"),
+        (["T", "--spec", "ships"], "there is no spec 'ships'; did you mean 'ship'? specs: ship, thunder"),
+        (["T"], "say which spec: --spec SPEC; there are ship, thunder"),
         (["T", "--spec", "ship", "--contract", "packaging"], "should read NAME=BUMP, BUMP one of patch, minor, major"),
         (["T", "--spec", "ship", "--contract", "packaging=none"], "should read NAME=BUMP"),
         (["T", "--spec", "ship", "--contract", "packagin=patch"], "did you mean 'packaging'?"),

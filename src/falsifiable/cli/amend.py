@@ -14,7 +14,7 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import faults_told, format_option, open_workspace, root_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
-from falsifiable.cli.specs import chosen_spec, known_specs
+from falsifiable.cli.specs import chosen_spec, known_specs, spec_option
 from falsifiable.cli.standing import judging_code, ledger_of
 from falsifiable.contracts import AmendmentFile, KnownNames, Workspace, check_amendment, read_amendment, spec_of
 from falsifiable.contracts.versions import Bump
@@ -24,8 +24,6 @@ from falsifiable.spec import AmendmentLog, HistoryMissingError, ReleaseRefusedEr
 BUMPS = ("patch", "minor", "major")
 SECTION = r"[1-9][0-9]{0,5}"
 """A section's number; eight digits are a part of a file's name."""
-
-spec_option = click.option("--spec", metavar="SPEC", help="Which spec; not needed where there is only one.")
 
 
 @click.group()

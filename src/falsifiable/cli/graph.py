@@ -12,7 +12,7 @@ from falsifiable.cli.common import root_option, traceback_option
 
 
 @click.command()
-@click.option("--spec", help="Show only this spec, and what it leans on.")
+@click.option("--spec", metavar="SPEC", help="Show only this spec, and what it leans on.")
 @click.option(
     "--format",
     "form",

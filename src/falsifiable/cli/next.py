@@ -32,7 +32,7 @@ class Hours(click.ParamType[Fraction]):
 
 
 @click.command()
-@click.option("--spec", help="The spec whose ship.yaml is meant; by default all that have one.")
+@click.option("--spec", metavar="SPEC", help="The spec whose ship.yaml is meant; by default all that have one.")
 @click.option("--within", type=Hours(), help="Say what percentage can be reached in this time, such as 10h or 90m.")
 @click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), help="The device at hand; a machine with cuda has a CPU as well."

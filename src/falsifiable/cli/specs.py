@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import click
 
 from falsifiable.cli import Failure
-from falsifiable.contracts import Workspace, spec_of
+from falsifiable.contracts import Workspace, suggestion
+from falsifiable.spec import specs_in
 
-KEPT = ("spec.md", "amendments", "evidence")
-"""What makes a folder under spec/ that of a spec, though no contract names it."""
+spec_option = click.option("--spec", metavar="SPEC", help="Which spec; not needed where there is only one.")
 
 
 def known_specs(workspace: Workspace) -> tuple[str, ...]:
-    """Every spec that a contract of the workspace names, or that has a folder under ``spec/``."""
-    named = set() if workspace.shipped else {spec_of(one) for one in workspace.contracts}
-    folders = {one.parent.name for name in KEPT for one in workspace.root.glob(f"spec/*/{name}")}
-    return tuple(sorted(named | folders))
+    """Every spec of the workspace, and those that are no more than a ``spec.md`` so far."""
+    contracts = () if workspace.shipped else workspace.contracts
+    written = (path.parent.name for path in workspace.root.glob("spec/*/spec.md"))
+    return tuple(sorted({*specs_in(workspace.root, contracts), *written}))
 
 
 def chosen_spec(workspace: Workspace, name: str | None) -> str:
@@ -25,9 +25,8 @@ def chosen_spec(workspace: Workspace, name: str | None) -> str:
         return known[0]
     if name in known:
         return name
-    listed = ", ".join(known) or "none: a contract names its spec, as in 'spec: ship-two'"
+    if not known:
+        raise Failure("there is no spec yet: a contract names its spec, as in 'spec: ship-two'")
     if name is None:
-        raise Failure(f"say which spec: --spec NAME; there are {listed}")
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise Failure(f"there is no spec {name!r}; {hint}there are {listed}")
+        raise Failure(f"say which spec: --spec SPEC; there are {', '.join(known)}")
+    raise Failure(f"there is no spec {name!r}; {suggestion(name, known, 'specs')}")

@@ -53,7 +53,7 @@ class Ledger:
 
     @property
     def specs(self) -> tuple[str, ...]:
-        """Every spec that a contract names, or that has evidence, amendments or a ship file."""
+        """Every spec of the workspace, as :func:`specs_in` finds them."""
         return tuple(sorted(self.evidence))
 
     @cached_property
@@ -106,11 +106,15 @@ def open_ledger(
     policy: TrustPolicy | None = None,
 ) -> Ledger:
     """Read all evidence of the workspace ``root``; reviews count by its own ``trust.yaml`` unless told otherwise."""
-    amended = (one.parent.name for one in root.glob("spec/*/amendments") if one.is_dir())
-    shipping = (path.parent.name for path in root.glob(f"spec/*/{SHIP_FILE}"))
-    evidence = read_all_evidence(root, (*(spec_of(one) for one in contracts), *amended, *shipping))
+    evidence = read_all_evidence(root, specs_in(root, contracts))
     trusted = policy or workspace_trust(root)[0] or NOBODY
     return Ledger(root, tuple(contracts), evidence, code, history, trusted)
+
+
+def specs_in(root: Path, contracts: Iterable[Contract]) -> tuple[str, ...]:
+    """Every spec that one of ``contracts`` names, or that has evidence, amendments or a ship file in ``root``."""
+    kept = (path for name in ("evidence", "amendments", SHIP_FILE) for path in root.glob(f"spec/*/{name}"))
+    return tuple(sorted({*(spec_of(one) for one in contracts), *(path.parent.name for path in kept)}))
 
 
 def amendments_of(root: Path, spec: str) -> AmendmentLog:
