@@ -93,7 +93,7 @@ def _of_ship(spec: str | None, form: str, root: Path | None) -> str:
     ships = open_ships(root)
     (roadmap,) = ships.chosen(spec)
     try:
-        history = ship_history(Repository(ships.root), roadmap.ship.ship.ship)
+        history = ship_history(Repository(ships.root), roadmap.spec)
     except GitError as error:
         raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
     report = ShipReport(roadmap, history)

@@ -28,9 +28,9 @@ class Ships:
                 f"no spec of {self.root} has a ship.yaml, so there are no points to earn; write spec/SPEC/ship.yaml",
                 ExitCode.NOTHING_EXAMINED,
             )
-        found = tuple(one for one in self.roadmaps if spec is None or one.ship.ship.ship == spec)
+        found = tuple(one for one in self.roadmaps if spec is None or one.spec == spec)
         if not found:
-            names = (one.ship.ship.ship for one in self.roadmaps)
+            names = (one.spec for one in self.roadmaps)
             raise Failure(f"spec {spec!r} has no ship.yaml; {suggestion(spec or '', names, 'those that have')}")
         return found
 

@@ -76,7 +76,7 @@ def _section(title: str, entries: Any) -> Iterator[str]:
 def percentages(roadmap: RoadmapStanding) -> Iterator[str]:
     """The ship percentage, and that of each deliverable, as lines of text."""
     ship = roadmap.ship
-    yield f"{ship.ship.ship}: {ship.tally}"
+    yield f"{ship.spec}: {ship.tally}"
     width = max(map(len, ship.ship.deliverables))
     for name, one in ship.ship.deliverables.items():
         yield f"  {name:<{width}}  {ship.tally_of(name)}; {one.title}"
@@ -136,7 +136,7 @@ def outlook_json(outlook: Outlook, today: date) -> dict[str, Any]:
     roadmap = outlook.roadmap
     ship = roadmap.ship
     return {
-        "spec": ship.ship.ship,
+        "spec": ship.spec,
         **tally_json(ship.tally),
         "deliverables": [{"deliverable": name, **tally_json(ship.tally_of(name))} for name in ship.ship.deliverables],
         "criteria": [_criterion_json(one, today) for one in ship.criteria],

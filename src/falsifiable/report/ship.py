@@ -30,7 +30,7 @@ def ship_markdown(report: ShipReport) -> str:
 
 def _parts(report: ShipReport) -> Iterator[str]:
     ship = report.roadmap.ship
-    yield f"# Ship percentage of {escaped(ship.ship.ship)}"
+    yield f"# Ship percentage of {escaped(ship.spec)}"
     yield f"**{ship.tally}**"
     rows = [(escaped(name), escaped(one.title), *_points(ship.tally_of(name))) for name, one in _deliverables(report)]
     yield table(("Deliverable", "What it is", "Discharged", "Declared", "Share"), rows)
@@ -39,7 +39,7 @@ def _parts(report: ShipReport) -> Iterator[str]:
         yield "No amendment of this spec has been released yet, so there is no history to show."
     yield table(("Version", "Date", "Commit", "Discharged", "Declared", "Share"), _history(report))
     plotted = [(one.version, one.tally) for one in report.history if one.tally is not None]
-    yield _plot(ship.ship.ship, [*plotted, (NOW, ship.tally)])
+    yield _plot(ship.spec, [*plotted, (NOW, ship.tally)])
     yield "## Predicted and earned, by step"
     yield from _steps([one for one in report.roadmap.steps if not one.criterion])
 
@@ -96,7 +96,7 @@ def ship_json(report: ShipReport) -> dict[str, Any]:
     """The report as JSON data."""
     ship = report.roadmap.ship
     return {
-        "spec": ship.ship.ship,
+        "spec": ship.spec,
         "now": _tally(ship.tally),
         "deliverables": {name: _tally(ship.tally_of(name)) for name in ship.ship.deliverables},
         "history": [

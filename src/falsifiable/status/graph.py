@@ -76,7 +76,7 @@ def graph_of(grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) -> Graph:
     ]
     for roadmap in roadmaps:
         nodes += [_criterion(one) for one in roadmap.ship.criteria]
-        nodes += [_step(one, roadmap.ship.ship.ship) for one in roadmap.steps if not one.criterion]
+        nodes += [_step(one, roadmap.spec) for one in roadmap.steps if not one.criterion]
         edges += [edge for one in roadmap.ship.criteria for edge in _rests_on(one, grounds)]
         edges += [edge for one in roadmap.steps if not one.criterion for edge in _of_step(one)]
     there = {one.key for one in nodes}

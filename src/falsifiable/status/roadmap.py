@@ -117,6 +117,11 @@ class RoadmapStanding:
     ship: ShipStanding
     steps: tuple[StepStanding, ...] = ()
 
+    @property
+    def spec(self) -> str:
+        """The spec it is the roadmap of."""
+        return self.ship.spec
+
     def step(self, name: str) -> StepStanding | None:
         """The step with this id."""
         return next((one for one in self.steps if one.name == name), None)

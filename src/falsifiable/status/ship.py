@@ -93,6 +93,11 @@ class ShipStanding:
     criteria: tuple[CriterionStanding, ...]
 
     @property
+    def spec(self) -> str:
+        """The spec it is the ship of."""
+        return self.ship.ship
+
+    @property
     def tally(self) -> Tally:
         """Points discharged of points declared, over all deliverables."""
         return Tally.of((one.points, one.discharged) for one in self.criteria)

@@ -39,7 +39,7 @@ def known_ids(grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) -> tuple[st
     criteria = (one.criterion.id for roadmap in roadmaps for one in roadmap.ship.criteria)
     steps = (one.name for roadmap in roadmaps for one in roadmap.steps if not one.criterion)
     contracts = (one.contract for one in grounds.standings)
-    specs = (roadmap.ship.ship.ship for roadmap in roadmaps)
+    specs = (roadmap.spec for roadmap in roadmaps)
     return tuple(dict.fromkeys((*criteria, *grounds.falsifiers, *contracts, *steps, *specs)))
 
 
@@ -59,7 +59,7 @@ def because(name: str, grounds: Grounds, roadmaps: Sequence[RoadmapStanding]) ->
         step = roadmap.step(name)
         if step is not None:
             return _of_step(step, roadmap.ship, grounds)
-    return next((_of_ship(one.ship) for one in roadmaps if one.ship.ship.ship == name), None)
+    return next((_of_ship(one.ship) for one in roadmaps if one.spec == name), None)
 
 
 def _of_ship(ship: ShipStanding) -> Because:
@@ -73,7 +73,7 @@ def _of_ship(ship: ShipStanding) -> Because:
         )
         for name, deliverable in ship.ship.deliverables.items()
     )
-    return Because("ship", ship.ship.ship, str(ship.tally), below=deliverables)
+    return Because("ship", ship.spec, str(ship.tally), below=deliverables)
 
 
 def _in_short(one: CriterionStanding) -> Because:
