@@ -82,7 +82,7 @@ def sign(digests: tuple[str, ...], every: bool, key: Path, root: Path | None) ->
     The latter are what was recorded here just now. What somebody else committed is signed only when it is named, or
     with --all: a signature says that you stand by the verdicts. Who signs the same twice changes nothing.
     """
-    from falsifiable.evidence import evidence_folder, write_signature
+    from falsifiable.evidence import evidence_folder, short, write_signature
 
     if digests and every:
         raise click.UsageError("name statements or give --all, not both")
@@ -95,7 +95,7 @@ def sign(digests: tuple[str, ...], every: bool, key: Path, root: Path | None) ->
     for spec, statement in chosen:
         path, new = write_signature(evidence_folder(root, spec), statement.data, signing)
         done = "signed" if new else "was signed before with this key:"
-        click.echo(f"{done} {statement.contract} {statement.sha256[:12]}: {path.relative_to(root)}")
+        click.echo(f"{done} {statement.contract} {short(statement.sha256)}: {path.relative_to(root)}")
     for spec in sorted({spec for spec, _ in chosen}):
         _warn_unless_allowed(policy, signing, spec, "evidence")
 
@@ -203,7 +203,7 @@ def review(digest: str, by: str, at: str | None, key: Path, root: Path | None) -
     """
     from datetime import UTC, datetime
 
-    from falsifiable.evidence import Review, ReviewError, write_review
+    from falsifiable.evidence import Review, ReviewError, short, write_review
 
     root, evidence = _opened(root)
     spec, statement = _one(evidence, digest)
@@ -213,7 +213,7 @@ def review(digest: str, by: str, at: str | None, key: Path, root: Path | None) -
         path = write_review(root, Review(spec, statement.sha256, by, time), signing)
     except ReviewError as error:
         raise Failure(f"{error}; nothing was written") from error
-    click.echo(f"{by} reviewed {statement.contract} {statement.sha256[:12]}: {path.relative_to(root)}")
+    click.echo(f"{by} reviewed {statement.contract} {short(statement.sha256)}: {path.relative_to(root)}")
     _warn_unless_allowed(policy, signing, spec, "review", by)
 
 
@@ -332,10 +332,12 @@ def _warn_unless_allowed(
     policy: TrustPolicy, key: SigningKey, spec: str, purpose: Purpose, by: str | None = None
 ) -> None:
     """Say so where the policy as it stands gives the signature no weight; it may be amended next."""
+    from falsifiable.evidence import short
+
     named = [name for name, one in policy.signers.items() if one.public_key == key.public]
     what = "evidence" if purpose == "evidence" else "reviews"
     if by is not None and named not in ([], [by]):
         click.echo(f"note: trust.yaml names this key {named[0]}, so a review by {by} does not count", err=True)
     elif not set(named) & set(policy.allowed(spec, purpose)):
-        who = named[0] if named else f"the key {key.keyid[:12]}"
+        who = named[0] if named else f"the key {short(key.keyid)}"
         click.echo(f"note: trust.yaml does not let {who} sign {what} of {spec}; it counts once it does", err=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from falsifiable.evidence.append_only import Deletion, deletions
 from falsifiable.evidence.atomic import remove_abandoned, remove_durably, write_atomically, write_new
 from falsifiable.evidence.audit import Audit, AuditFinding, Docket, audit
-from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical, sha256_of
+from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical, sha256_of, short
 from falsifiable.evidence.context import Context, Environment, context_of, describe_environment
 from falsifiable.evidence.dsse import Envelope, EnvelopeError, authenticated, envelope_of, parse_envelope
 from falsifiable.evidence.git import JUDGING_TREES, GitError, History, Membership, Repository, entries_of
@@ -39,6 +39,6 @@ __all__ = [
     "describe_environment", "entries_of", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads",
     "in_succession", "keyid_of", "matching", "parse_canonical", "parse_envelope", "parse_statement",
     "read_all_evidence", "read_evidence", "read_private_key", "read_reviews", "remove_abandoned", "remove_durably",
-    "reviews_of", "sha256_of", "statement_of", "verified", "write_atomically", "write_key_pair", "write_new",
+    "reviews_of", "sha256_of", "short", "statement_of", "verified", "write_atomically", "write_key_pair", "write_new",
     "write_review", "write_signature", "write_statement",
 ]  # fmt: skip

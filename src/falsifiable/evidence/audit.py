@@ -9,6 +9,7 @@ from typing import Literal
 
 from falsifiable.contracts import EVERY_OTHER_SPEC, TRUST_FILE, TrustPolicy
 from falsifiable.evidence.atomic import unfinished_files
+from falsifiable.evidence.canonical import short
 from falsifiable.evidence.git import History
 from falsifiable.evidence.problem import EvidenceProblem
 from falsifiable.evidence.reviews import read_reviews, reviews_folder
@@ -128,7 +129,7 @@ def _of_place(docket: Docket, spec: str, statement: Statement) -> Iterator[Audit
     there = {one.sha256 for evidence in docket.evidence.values() for one in evidence.of(statement.contract)}
     for earlier in statement.supersedes:
         if earlier not in there:
-            message = f"supersedes {earlier[:12]}, which is no statement about {statement.contract} here"
+            message = f"supersedes {short(earlier)}, which is no statement about {statement.contract} here"
             hint = "evidence is only ever added to: restore it from git"
             yield AuditFinding("gap", "error", docket.place(spec, statement), message, hint)
 
@@ -152,7 +153,7 @@ def _of_reviews(docket: Docket, spec: str) -> tuple[list[AuditFinding], int]:
     for one in reviews:
         path, check = docket.shown(one.signature.path), one.check(docket.policy)
         if one.review.statement not in there:
-            message = f"reviews the statement {one.review.statement[:12]}, which is not here"
+            message = f"reviews the statement {short(one.review.statement)}, which is not here"
             findings.append(AuditFinding("review", "error", path, message, "restore the statement from git"))
         if check.outcome == "invalid":
             findings.append(AuditFinding("review", "error", path, check.said, "restore it from git, or review again"))

@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 LARGEST_SAFE_INTEGER = 2**53 - 1
+_SHORT_DIGITS = 12
 
 
 class CanonicalError(ValueError):
@@ -45,6 +46,11 @@ def parse_canonical(data: bytes) -> Any:
 def sha256_of(data: bytes) -> str:
     """The sha256 of ``data`` in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def short(digest: str) -> str:
+    """The first digits of a digest, a commit or a key id: enough to tell a person which one is meant."""
+    return digest[:_SHORT_DIGITS]
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
+from falsifiable.evidence.canonical import short
+
 JUDGING_TREES = ("src", "falsifiers", "contracts")
 """The folders of a workspace that hold what judges: readers and SDK, falsifiers, contracts. Absent ones are skipped."""
 
@@ -210,8 +212,8 @@ class Repository:
         if self.head and (self._is_ancestor(commit) or (trees and trees in self._judging_history)):
             return Membership("yes")
         if self.shallow:
-            return Membership("unknown", f"commit {commit[:12]} cannot be looked for in a shallow clone; {_DEEPEN}")
-        return Membership("no", f"commit {commit[:12]} is not in this history, nor is one with the same judging code")
+            return Membership("unknown", f"commit {short(commit)} cannot be looked for in a shallow clone; {_DEEPEN}")
+        return Membership("no", f"commit {short(commit)} is not in this history, nor is one with the same judging code")
 
     def _is_ancestor(self, commit: str) -> bool:
         return self._run("merge-base", "--is-ancestor", commit, self.head or "HEAD").returncode == 0

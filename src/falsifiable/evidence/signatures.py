@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from falsifiable.evidence.atomic import write_atomically
-from falsifiable.evidence.canonical import sha256_of
+from falsifiable.evidence.canonical import sha256_of, short
 from falsifiable.evidence.dsse import LARGEST_ENVELOPE_BYTES, Envelope, EnvelopeError, envelope_of, parse_envelope
 from falsifiable.evidence.keys import SigningKey
 from falsifiable.evidence.layout import SHA256
@@ -64,7 +64,7 @@ def read_signatures(
             signature = Signature(signed, read.keyid, read.signature, path)
             found[signed] = (*found.get(signed, ()), signature)
         elif not (folder / f"{signed}.json").exists():  # where it is there, it is a problem of its own
-            message = f"signs the statement {signed[:12]}..., which is not here"
+            message = f"signs the statement {short(signed)}..., which is not here"
             problems.append(EvidenceProblem(path, message, "restore the statement from git, or delete both"))
     return found, tuple(problems)
 
@@ -95,10 +95,10 @@ def _read(path: Path) -> Envelope | EvidenceProblem:
         return EvidenceProblem(path, f"is no signature: {error}", _RESTORE)
     signed = sha256_of(envelope.payload)
     if signed != named["signed"]:
-        message = f"holds a signature of {signed[:12]}..., not of the statement it is named by and lies beside"
+        message = f"holds a signature of {short(signed)}..., not of the statement it is named by and lies beside"
         return EvidenceProblem(path, message, _RESTORE)
     if envelope.keyid != named["keyid"]:
-        message = f"is of the key {envelope.keyid[:12]}..., not of the one it is named by"
+        message = f"is of the key {short(envelope.keyid)}..., not of the one it is named by"
         return EvidenceProblem(path, message, _RESTORE)
     return envelope
 

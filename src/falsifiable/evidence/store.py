@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from falsifiable.evidence.atomic import remove_abandoned, write_atomically
-from falsifiable.evidence.canonical import sha256_of
+from falsifiable.evidence.canonical import sha256_of, short
 from falsifiable.evidence.dsse import LARGEST_PAYLOAD_BYTES
 from falsifiable.evidence.layout import SHA256
 from falsifiable.evidence.problem import EvidenceProblem, read_bounded
@@ -143,7 +143,7 @@ def _read(path: Path) -> Statement | EvidenceProblem:
     if not re.fullmatch(SHA256, named):
         return EvidenceProblem(path, f"is not named by its sha256, which is {found}")
     if named != found:
-        return EvidenceProblem(path, f"was edited or cut: its sha256 is {found[:12]}..., not the one it is named by")
+        return EvidenceProblem(path, f"was edited or cut: its sha256 is {short(found)}..., not the one it is named by")
     try:
         return parse_statement(data)
     except StatementError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from falsifiable.contracts import TRUST_FILE, Purpose, TrustPolicy
+from falsifiable.evidence.canonical import short
 from falsifiable.evidence.dsse import authenticated
 from falsifiable.evidence.keys import keyid_of, verifies
 from falsifiable.evidence.signatures import Signature
@@ -54,7 +55,7 @@ def verified(statement: Statement, signatures: Iterable[Signature], policy: Trus
     if signers:
         return Verification("signed", signers, f"signed by {', '.join(signers)}", checks)
     if not checks:
-        said = f"nobody has signed it; next: contract evidence sign {statement.sha256[:12]} --key FILE"
+        said = f"nobody has signed it; next: contract evidence sign {short(statement.sha256)} --key FILE"
         return Verification("unsigned", (), said)
     outcome: Outcome = min((one.outcome for one in checks), key=get_args(Outcome).index)
     return Verification(outcome, (), "; ".join(one.said for one in checks if one.outcome == outcome), checks)
@@ -66,7 +67,7 @@ def checked(
     """What one signature of ``payload`` is worth in ``spec``. Raises SigningError where it cannot be verified."""
     named = next((name for name, one in policy.signers.items() if keyid_of(one.public_key) == keyid), None)
     if named is None:
-        said = f"it is signed with the key {keyid[:12]}, which {TRUST_FILE} does not name"
+        said = f"it is signed with the key {short(keyid)}, which {TRUST_FILE} does not name"
         return SignatureCheck(keyid, "unknown", None, said)
     if not verifies(policy.signers[named].public_key, signature, authenticated(payload)):
         said = f"the signature that names the key of {named} is not of these bytes: forged, or of something else"

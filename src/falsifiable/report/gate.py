@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from falsifiable.evidence import short
 from falsifiable.spec.gate import Decision
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.status.gate.block import Block
 from falsifiable.status.gate.rules import GATE_RULES
 from falsifiable.status.gate.ships import ShipMovement
 
-SHORT_COMMIT = 12
 _PLACE = re.compile(r"(?P<file>[^:]+\.(?:md|yaml|json)):?(?P<line>\d+)?(?::\d+)?")
 
 
@@ -94,7 +94,7 @@ def _in_order(decision: Decision) -> list[Block]:
 
 
 def _commits(decision: Decision) -> str:
-    return f"{decision.base[:SHORT_COMMIT]} to {decision.head[:SHORT_COMMIT]}"
+    return f"{short(decision.base)} to {short(decision.head)}"
 
 
 def _percentages(decision: Decision) -> Iterator[str]:

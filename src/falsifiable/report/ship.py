@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from falsifiable.evidence import short
 from falsifiable.report.text import clean
 from falsifiable.spec import Reached
 from falsifiable.spec.markdown import escaped, table
@@ -55,7 +56,7 @@ def _points(tally: Tally) -> tuple[str, str, str]:
 def _history(report: ShipReport) -> Iterator[tuple[str, ...]]:
     for one in report.history:
         points = _points(one.tally) if one.tally is not None else ("unknown", "unknown", escaped(one.why))
-        yield (one.version, one.date or "unknown", f"`{one.commit[:12]}`", *points)
+        yield (one.version, one.date or "unknown", f"`{short(one.commit)}`", *points)
     yield (NOW, "", "", *_points(report.roadmap.ship.tally))
 
 

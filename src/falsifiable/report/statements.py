@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from falsifiable.evidence import Statement, Verification
+from falsifiable.evidence import Statement, Verification, short
 from falsifiable.falsifier import Verdict
 from falsifiable.report.text import clean, counted, shortened
 
-SHORT_DIGITS = 12
 _FOUND_CHARACTERS = 100
 
 
@@ -48,7 +47,7 @@ def log_lines(entries: Sequence[StatementEntry]) -> Iterator[str]:
 def _log_line(entry: StatementEntry) -> str:
     statement = entry.statement
     parts = [
-        statement.sha256[:SHORT_DIGITS],
+        short(statement.sha256),
         _at(statement),
         f"run {shortened(statement.run_id, 40)}" if statement.run_id else "no run",
         _tally(statement),
@@ -82,7 +81,7 @@ def _statement_lines(entry: StatementEntry) -> Iterator[str]:
     yield f"reviews       {', '.join(entry.reviewers) or 'none that counts'}"
     yield "about"
     for subject in statement.to_json()["subject"]:
-        yield f"  {subject['digest']['sha256'][:SHORT_DIGITS]}  {subject['name']}"
+        yield f"  {short(subject['digest']['sha256'])}  {subject['name']}"
     yield "verdicts"
     for one in statement.judgements:
         proven = "" if one.proven else " (not proven able to fall)"
@@ -128,7 +127,7 @@ def _at(statement: Statement) -> str:
     if context.commit is None:
         return "no commit"
     changes = " with uncommitted changes" if context.dirty else ""
-    return f"commit {context.commit[:SHORT_DIGITS]}{changes}"
+    return f"commit {short(context.commit)}{changes}"
 
 
 def _tally(statement: Statement) -> str:
@@ -136,7 +135,7 @@ def _tally(statement: Statement) -> str:
 
 
 def _listed(digests: Sequence[str]) -> str:
-    return ", ".join(one[:SHORT_DIGITS] for one in digests) or "nothing"
+    return ", ".join(short(one) for one in digests) or "nothing"
 
 
 def _because(verdict: Verdict) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from falsifiable.contracts.versions import Bump
+from falsifiable.evidence import short
 from falsifiable.spec.amendments import AmendmentLog, Release, Section, one_line
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.spec.view import SpecView
 
 NONE_RELEASED = "No amendment has been released yet."
 NO_LESSON = "No amendment has taught a lesson yet."
-SHORT_DIGEST = 12
 
 
 def header(log: AmendmentLog) -> str:
@@ -70,8 +70,8 @@ def _statement(digits: str, evidence: Mapping[str, str]) -> str:
     """A link to the statement that ``digits`` begin; the digits alone where there is no such statement, or several."""
     meant = [digest for digest in evidence if digest.startswith(digits)]
     if len(meant) != 1:
-        return f"`{digits[:SHORT_DIGEST]}`"
-    return f"[`{meant[0][:SHORT_DIGEST]}`](evidence/{meant[0]}.json) of {escaped(evidence[meant[0]])}"
+        return f"`{short(digits)}`"
+    return f"[`{short(meant[0])}`](evidence/{meant[0]}.json) of {escaped(evidence[meant[0]])}"
 
 
 def cadence_region(view: SpecView) -> str:

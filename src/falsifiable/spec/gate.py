@@ -12,7 +12,7 @@ from datetime import date
 
 from falsifiable.contracts.comparison import compare_sets
 from falsifiable.contracts.trust import TRUST_FILE
-from falsifiable.evidence import Signature, sha256_of, verified
+from falsifiable.evidence import Signature, sha256_of, short, verified
 from falsifiable.evidence.append_only import deletions
 from falsifiable.evidence.reviews import reviews_of
 from falsifiable.spec.findings import Finding
@@ -189,11 +189,11 @@ def _unsigned(base: Side, head: Side) -> dict[str, str]:
 def _deleted(base: Side, head: Side) -> Iterator[Block]:
     for one in deletions(base.files, head.files):
         message = f"this {one.kind} was {one.happened}; evidence is only ever added to"
-        yield Block("GATE-EVIDENCE-DELETED", one.path, message, f"git checkout {base.commit[:12]} -- {one.path}")
+        yield Block("GATE-EVIDENCE-DELETED", one.path, message, f"git checkout {short(base.commit)} -- {one.path}")
     for path, data in sorted(base.files.items()):
         if "/amendments/released/" in path and head.files.get(path) != data:
             happened = "was altered" if path in head.files else "is gone"
-            hint = f"git checkout {base.commit[:12]} -- {path}"
+            hint = f"git checkout {short(base.commit)} -- {path}"
             yield Block("GATE-HISTORY-REWRITTEN", path, f"this released amendment {happened}", hint)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from falsifiable.contracts import NOBODY, SHIP_FILE, Ship, Ships, TrustPolicy, load_ships, spec_of, workspace_trust
 from falsifiable.contracts.model import Contract
-from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence, reviews_of
+from falsifiable.evidence import Evidence, History, Statement, heads, read_all_evidence, reviews_of, short
 from falsifiable.spec.amendments import AmendmentLog, amendments_on_disk, baseline_of, read_amendments, ship_path
-from falsifiable.spec.render import RENDERERS, rendered, short
+from falsifiable.spec.render import RENDERERS, rendered
 from falsifiable.spec.view import SpecView
 from falsifiable.status import (
     ContractStanding,

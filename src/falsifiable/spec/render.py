@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from falsifiable.evidence import short
 from falsifiable.spec.amendment_regions import (
     amendments_region,
     cadence_region,
@@ -20,7 +21,6 @@ from falsifiable.spec.ship_regions import roadmap_region, ship_region
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
 
-SHORT_DIGEST = 12
 NO_CONTRACT = "No contract names this spec yet."
 
 
@@ -32,11 +32,6 @@ def rendered(name: str, view: SpecView) -> str:
 def _of_contracts(render: Callable[[Sequence[ContractStanding]], str]) -> Callable[[SpecView], str]:
     """A renderer of contracts alone as one of the whole view."""
     return lambda view: render(view.contracts) if view.contracts else NO_CONTRACT
-
-
-def short(digest: str) -> str:
-    """The first digits of a digest or commit, enough to find it by."""
-    return digest[:SHORT_DIGEST]
 
 
 def _version(view: SpecView) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from falsifiable.evidence import EvidenceProblem, Repository, Statement, remove_abandoned, write_atomically
+from falsifiable.evidence import EvidenceProblem, Repository, Statement, remove_abandoned, short, write_atomically
 from falsifiable.spec.amendment_check import check_amendments, released_faults
 from falsifiable.spec.findings import Finding, differences
 from falsifiable.spec.ledger import Ledger, changelog_path, planned_regions, rests_on, spec_path
 from falsifiable.spec.regions import Region, RegionError, Regions, find_regions, splice
-from falsifiable.spec.render import OF_AMENDMENTS, RENDERERS, short
+from falsifiable.spec.render import OF_AMENDMENTS, RENDERERS
 from falsifiable.status import ContractStanding, FalsifierStanding
 
 DEMANDED = "scoreboard"

@@ -20,7 +20,7 @@ from typing import Literal
 
 from falsifiable.contracts import AcceptanceCriterion, Ship, Tripwire, Waiver
 from falsifiable.contracts.model import Criterion, Level
-from falsifiable.evidence import Statement
+from falsifiable.evidence import Statement, short
 from falsifiable.falsifier import Quantity
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.lacking import lacking
@@ -31,8 +31,6 @@ from falsifiable.status.standing import FalsifierStanding
 from falsifiable.validation.results import Judgement
 
 CriterionState = Literal["discharged", "open", "falsified", "held for review"]
-
-SHORT_DIGEST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Tripped:
     reviewers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        wire, digest = self.tripwire, self.statement[:SHORT_DIGEST]
+        wire, digest = self.tripwire, short(self.statement)
         if self.value is None:
             return f"{wire.falsifier} measured no {wire.measurement} in {digest}, which a tripwire watches ({wire.why})"
         number = f"{self.value:.6g}" if isinstance(self.value, float) else str(self.value)
