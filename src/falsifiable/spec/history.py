@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from falsifiable.contracts.model import SEMANTIC_VERSION
+from falsifiable.contracts.versions import semantic_order
 from falsifiable.evidence import Repository, entries_of
+from falsifiable.spec.amendments import RELEASED, amendments_folder
 from falsifiable.spec.regions import RegionError, find_regions
 from falsifiable.status import Tally
 from falsifiable.status.points import exact
@@ -40,7 +42,7 @@ def ship_history(repository: Repository, spec: str) -> tuple[Reached, ...]:
 
     Where several commits changed the files of one version the last of them counts. Raises GitError where git fails.
     """
-    released = f"spec/{spec}/amendments/released"
+    released = f"{amendments_folder(spec)}/{RELEASED}"
     commits = repository.commits_changing(released)
     trees = repository.objects_at((one, released) for one in commits)
     releases = {
@@ -48,7 +50,7 @@ def ship_history(repository: Repository, spec: str) -> tuple[Reached, ...]:
         for commit, tree in zip(commits, trees, strict=True)
         if tree is not None and (version := _newest(name for name, folder in _entries(tree, commit) if folder))
     }
-    ordered = sorted(releases.items(), key=lambda one: _order(one[0]))
+    ordered = sorted(releases.items(), key=lambda one: semantic_order(one[0]))
     texts = repository.objects_at((commit, f"spec/{spec}/spec.md") for _, commit in ordered)
     folders = repository.objects_at((commit, f"{released}/{version}") for version, commit in ordered)
     return tuple(
@@ -63,11 +65,7 @@ def _entries(tree: bytes, commit: str) -> Iterable[tuple[str, bool]]:
 
 def _newest(names: Iterable[str]) -> str | None:
     versions = [one for one in names if re.fullmatch(SEMANTIC_VERSION, one)]
-    return max(versions, key=_order, default=None)
-
-
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    return max(versions, key=semantic_order, default=None)
 
 
 def _date(names: Iterable[str]) -> str:
