@@ -30,3 +30,13 @@ def test_it_is_refused_for_the_right_reason(vault, name):
 def test_there_are_enough_of_them_and_every_rule_refuses_one():
     assert len(CHEATS) >= 25
     assert {rule for rule, _ in CHEATS.values()} | NEEDS_A_FLAG == set(GATE_RULES)
+
+
+def test_a_fault_of_a_ship_file_is_one_reason(vault):
+    vault.edit("spec/shop/ship.yaml", "points: 6", "points: 0")
+    vault.commit("nothing to earn")
+    code, decision = vault.gate()
+    assert code == 5
+    assert [(one["rule"], one["subject"]) for one in decision["blocks"]] == [
+        ("GATE-INVALID", "spec/shop/ship.yaml:9:17")
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,9 +41,10 @@ class Side:
         return self.repository.head or ""
 
     @property
-    def faults(self) -> Iterator[Diagnostic]:
+    def faults(self) -> tuple[Diagnostic, ...]:
         """What is wrong with its contracts, ship files and trust policy; amendments are told with the regions."""
-        return (one for one in (*self.diagnostics, *self.ships.diagnostics) if one.severity == "error")
+        every = dict.fromkeys((*self.diagnostics, *self.ships.diagnostics))  # a workspace tells of its ship files, too
+        return tuple(one for one in every if one.severity == "error")
 
     @cached_property
     def ship_files(self) -> dict[str, Ship]:
