@@ -32,9 +32,13 @@ class Finding:
     line: int | None = None
     hint: str = ""
 
+    @property
+    def place(self) -> str:
+        """``file:line``, or the file where it is about the whole of it."""
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
     def __str__(self) -> str:
-        where = self.path if self.line is None else f"{self.path}:{self.line}"
-        return f"{where}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return f"{self.place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 def differences(region: Region, computed: str) -> tuple[str, ...]:

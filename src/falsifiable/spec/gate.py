@@ -12,9 +12,7 @@ from datetime import date
 
 from falsifiable.contracts.comparison import compare_sets
 from falsifiable.contracts.trust import TRUST_FILE
-from falsifiable.evidence import Signature, sha256_of, short, verified
-from falsifiable.evidence.append_only import deletions
-from falsifiable.evidence.reviews import reviews_of
+from falsifiable.evidence import deletions, sha256_of, short, verified
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, spec_path
 from falsifiable.spec.regions import RegionError, find_regions
@@ -134,8 +132,7 @@ _OF_REGIONS = {
 def _regions(base: Side, head: Side, found: tuple[Finding, ...]) -> Iterator[Block]:
     for one in found:
         if one.severity == "error" and one.kind in _OF_REGIONS:
-            where = one.path if one.line is None else f"{one.path}:{one.line}"
-            yield Block(_OF_REGIONS[one.kind], where, one.message, one.hint)
+            yield Block(_OF_REGIONS[one.kind], one.place, one.message, one.hint)
     for spec in base.ledger.specs:
         for path in (spec_path(base.ledger.root, spec), changelog_path(base.ledger.root, spec)):
             shown = path.relative_to(base.ledger.root).as_posix()
@@ -153,7 +150,7 @@ def _region_names(side: Side, path: str) -> set[str]:
 def _amendment_faults(found: tuple[Finding, ...]) -> Iterator[Block]:
     for one in found:
         if one.kind == "amendment" and one.severity == "error":
-            yield Block("GATE-INVALID", f"{one.path}:{one.line}", one.message, one.hint)
+            yield Block("GATE-INVALID", one.place, one.message, one.hint)
 
 
 def _evidence(base: Side, head: Side) -> Iterator[Block]:
@@ -165,14 +162,10 @@ def _evidence(base: Side, head: Side) -> Iterator[Block]:
             member = head.repository.membership(context.commit, context.trees)
             if member.counts == "no":
                 yield Block("GATE-EVIDENCE-FOREIGN", name, member.why, "merge its branch first, or record again here")
-        for one in _signatures(head, spec, digest):
+        for one in head.ledger.evidence[spec].signatures_of(statement):
             verification = verified(statement, (one,), base.policy, head.home_of(statement, spec))
             if verification.outcome == "invalid":
                 yield Block("GATE-SIGNATURE-FORGED", name, verification.said)
-
-
-def _signatures(side: Side, spec: str, digest: str) -> tuple[Signature, ...]:
-    return side.ledger.evidence[spec].signatures.get(digest, ())
 
 
 def _unsigned(base: Side, head: Side) -> dict[str, str]:
@@ -180,7 +173,8 @@ def _unsigned(base: Side, head: Side) -> dict[str, str]:
     found = {}
     for digest, (spec, statement) in head.statements.items():
         home = head.home_of(statement, spec)
-        verification = verified(statement, _signatures(head, spec, digest), base.policy, home)
+        signatures = head.ledger.evidence[spec].signatures_of(statement)
+        verification = verified(statement, signatures, base.policy, home)
         if verification.outcome != "signed":
             found[digest] = "" if verification.outcome == "unsigned" else verification.said
     return found
@@ -213,12 +207,9 @@ def _grounds(
     side: Side, where: tuple[ContractStanding, ...], policy: Side, vouching: Vouching | None = None
 ) -> Grounds:
     """What the ship files of ``side`` are weighed by; reviews count by the policy of the earlier commit."""
-    reviews: dict[str, tuple[str, ...]] = {}
-    for spec in side.ledger.specs:
-        reviews |= reviews_of(side.ledger.root, spec, policy.policy)
-    ledger = side.ledger
+    ledger = replace(side.ledger, policy=policy.policy)
     doubt = vouching.doubt if vouching else nobody_doubts
-    return Grounds(ledger.contracts, where, ledger.statements, ledger.code, ledger.history, reviews, doubt)
+    return Grounds(ledger.contracts, where, ledger.statements, ledger.code, ledger.history, ledger.reviews, doubt)
 
 
 def _falsified(after: tuple[ContractStanding, ...], ships: tuple[ShipMovement, ...]) -> Iterator[Block]:
