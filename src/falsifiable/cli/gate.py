@@ -13,14 +13,15 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import Asked, of_all_contracts, open_workspace, run_validation
 from falsifiable.cli.exit_codes import ExitCode, combined
-from falsifiable.contracts import find_root
+from falsifiable.contracts import TRUST_FILE, find_root
+from falsifiable.contracts.workspace import CONTRACTS_FOLDER
 from falsifiable.evidence import GitError, Repository
 from falsifiable.report.gate import FORMATS
 from falsifiable.spec.gate import Decision, Demands, decide
 from falsifiable.spec.side import Side, read_side
 from falsifiable.validation.results import ContractResult
 
-READ = ("contracts", "spec", "trust.yaml")
+READ = (CONTRACTS_FOLDER, "spec", TRUST_FILE)
 """What the gate reads of a commit, beside the code that judges."""
 
 

@@ -18,8 +18,7 @@ from falsifiable.validation.results import BoundArtifact, ContractResult
 
 def judging_code(catalogue: Catalogue) -> JudgingCode:
     """Today's code, as evidence is compared with it."""
-    ceilings = {name: signature.level for name, signature in catalogue.signatures.items()}
-    return JudgingCode(catalogue.source_digests, SEMANTICS, ceilings)
+    return JudgingCode.of(catalogue, SEMANTICS)
 
 
 def ledger_of(workspace: Workspace, code: JudgingCode) -> Ledger:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from falsifiable.contracts import TRUST_FILE
 from falsifiable.contracts.comparison import compare_sets
-from falsifiable.contracts.trust import TRUST_FILE
 from falsifiable.evidence import deletions, sha256_of, short, verified
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, spec_path

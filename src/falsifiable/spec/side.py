@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from falsifiable.contracts import Contract, Diagnostic, Ship, TrustPolicy, load_workspace, spec_of, workspace_trust
-from falsifiable.contracts.ship_check import Ships, load_ships
-from falsifiable.contracts.trust import NOBODY
+from falsifiable.contracts import (
+    NOBODY,
+    TRUST_FILE,
+    Contract,
+    Diagnostic,
+    Ship,
+    Ships,
+    TrustPolicy,
+    load_ships,
+    load_workspace,
+    spec_of,
+    workspace_trust,
+)
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import Repository, Statement
 from falsifiable.spec.amendments import Section, highest_bumps
@@ -71,10 +81,8 @@ class Side:
 
 def read_side(folder: Path, repository: Repository, code: Code) -> Side:
     """The commit that ``repository`` asks about, exported to ``folder`` and judged by ``code``. Raises OSError."""
-    catalogue = code.catalogue
-    workspace = load_workspace(folder, catalogue.signatures)
-    ceilings = {name: one.level for name, one in catalogue.signatures.items()}
-    judging = JudgingCode(catalogue.source_digests, code.semantics, ceilings)
+    workspace = load_workspace(folder, code.catalogue.signatures)
+    judging = JudgingCode.of(code.catalogue, code.semantics)
     policy, of_policy = workspace_trust(folder)
     contracts = tuple(workspace.contracts) if not workspace.shipped else ()
     return Side(
@@ -118,5 +126,5 @@ def released_since(base: Side, head: Side) -> frozenset[str]:
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:
-    places = [folder / "trust.yaml", *(folder / "spec").rglob("*")]
+    places = [folder / TRUST_FILE, *(folder / "spec").rglob("*")]
     return {one.relative_to(folder).as_posix(): one.read_bytes() for one in places if one.is_file()}

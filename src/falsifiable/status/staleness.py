@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from falsifiable.contracts import claim_digest
 from falsifiable.contracts.model import Ceiling, Contract, FalsifierDeclaration
 from falsifiable.evidence import Statement, canonical_json
 from falsifiable.validation.results import Judgement
+
+if TYPE_CHECKING:
+    from falsifiable.validation.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,12 @@ class JudgingCode:
     source_digests: Mapping[str, str]
     semantics: int
     ceilings: Mapping[str, Ceiling] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, semantics: int) -> JudgingCode:
+        """The checks of ``catalogue``, by readers of this semantics number."""
+        ceilings = {name: signature.level for name, signature in catalogue.signatures.items()}
+        return cls(catalogue.source_digests, semantics, ceilings)
 
     def ceiling(self, check: str) -> Ceiling:
         """The highest status that verdicts of ``check`` support; "discharged" for a check that is not known."""
