@@ -236,10 +236,9 @@ def test_any_two_edits_are_both_told(signatures: Signatures) -> None:
         assert {found[one], found[other]} <= subjects
 
 
-def test_a_change_names_its_falsifier_and_is_plain_json(signatures: Signatures) -> None:
+def test_a_change_is_plain_json(signatures: Signatures) -> None:
     after = edited(("0.9999", "0.99"), ("500", "600"))
     compared = compare_contracts(contract(), contract(after), signatures)
-    assert [one.falsifier for one in compared.changes] == ["FALSIFY-001", None]
     written = json.loads(json.dumps(compared.to_json()))
     assert (written["demands"], written["demanded_version"]) == ("major", "2.0.0")
     assert written["changes"][0] == {

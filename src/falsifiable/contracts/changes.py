@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from falsifiable.contracts.model import FALSIFIER_ID
 from falsifiable.contracts.versions import Bump
 
 ChangeKind = Literal["removed", "loosened", "changed", "added", "tightened", "reworded"]
@@ -62,12 +60,6 @@ class Change:
     now: str
     why: str
     demands: Bump
-
-    @property
-    def falsifier(self) -> str | None:
-        """The id of the falsifier that the change is about, or None where it is about something else."""
-        first = self.subject.partition(" ")[0]
-        return first if re.fullmatch(FALSIFIER_ID, first) else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; the bump is its word."""

@@ -10,7 +10,6 @@ from falsifiable.evidence import GitError, Repository
 from falsifiable.spec.ledger import Ledger, view_of
 from falsifiable.spec.release_files import LastRelease, files_on_disk, last_release
 from falsifiable.spec.release_plan import ReleasePlan, plan_release
-from falsifiable.spec.render import RENDERERS, rendered
 from falsifiable.spec.view import SpecView
 
 
@@ -24,11 +23,6 @@ class Preview:
     plan: ReleasePlan
     view: SpecView
     not_compared: str = ""
-
-    @property
-    def regions(self) -> dict[str, str]:
-        """Every region as it would read, by name."""
-        return {name: rendered(name, self.view) for name in RENDERERS}
 
     @property
     def stale(self) -> tuple[str, ...]:

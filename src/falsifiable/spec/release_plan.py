@@ -66,12 +66,6 @@ class ReleasePlan:
     comparisons: tuple[ContractComparison, ...]
     refusals: tuple[Finding, ...]
 
-    @property
-    def sections(self) -> tuple[int, ...]:
-        """The numbers of the sections that are new."""
-        first = self.log.last_section + 1
-        return tuple(range(first, first + len(self.moved)))
-
 
 def plan_release(
     files: SpecFiles, last: LastRelease | None, statements: Collection[str], signatures: Signatures
