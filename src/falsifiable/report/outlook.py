@@ -15,6 +15,7 @@ from falsifiable.status import (
     Dispatch,
     Reach,
     RoadmapStanding,
+    ShipStanding,
     StageStanding,
     StepStanding,
     Tally,
@@ -138,7 +139,7 @@ def outlook_json(outlook: Outlook, today: date) -> dict[str, Any]:
     return {
         "spec": ship.spec,
         **tally_json(ship.tally),
-        "deliverables": [{"deliverable": name, **tally_json(ship.tally_of(name))} for name in ship.ship.deliverables],
+        "deliverables": deliverables_json(ship),
         "criteria": [_criterion_json(one, today) for one in ship.criteria],
         "steps": [_step_json(one) for one in roadmap.steps],
         "ready": [_dispatch_json(one) for one in roadmap.ready],
@@ -160,6 +161,11 @@ def tally_json(tally: Tally) -> dict[str, Any]:
         "declared": float(tally.declared),
         "percent": float(tally.percent),
     }
+
+
+def deliverables_json(ship: ShipStanding) -> list[dict[str, Any]]:
+    """Points and percentage of each deliverable as JSON data."""
+    return [{"deliverable": name, **tally_json(ship.tally_of(name))} for name in ship.ship.deliverables]
 
 
 def _criterion_json(one: CriterionStanding, today: date) -> dict[str, Any]:

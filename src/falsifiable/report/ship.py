@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falsifiable.evidence import short
+from falsifiable.report.outlook import deliverables_json, tally_json
 from falsifiable.report.text import clean
 from falsifiable.spec import Reached
 from falsifiable.spec.markdown import escaped, table
@@ -33,7 +34,10 @@ def _parts(report: ShipReport) -> Iterator[str]:
     ship = report.roadmap.ship
     yield f"# Ship percentage of {escaped(ship.spec)}"
     yield f"**{ship.tally}**"
-    rows = [(escaped(name), escaped(one.title), *_points(ship.tally_of(name))) for name, one in _deliverables(report)]
+    rows = [
+        (escaped(name), escaped(one.title), *_points(ship.tally_of(name)))
+        for name, one in ship.ship.deliverables.items()
+    ]
     yield table(("Deliverable", "What it is", "Discharged", "Declared", "Share"), rows)
     yield "## By version"
     if not report.history:
@@ -43,10 +47,6 @@ def _parts(report: ShipReport) -> Iterator[str]:
     yield _plot(ship.spec, [*plotted, (NOW, ship.tally)])
     yield "## Predicted and earned, by step"
     yield from _steps([one for one in report.roadmap.steps if not one.criterion])
-
-
-def _deliverables(report: ShipReport) -> Iterator[tuple[str, Any]]:
-    yield from report.roadmap.ship.ship.deliverables.items()
 
 
 def _points(tally: Tally) -> tuple[str, str, str]:
@@ -98,14 +98,14 @@ def ship_json(report: ShipReport) -> dict[str, Any]:
     ship = report.roadmap.ship
     return {
         "spec": ship.spec,
-        "now": _tally(ship.tally),
-        "deliverables": {name: _tally(ship.tally_of(name)) for name in ship.ship.deliverables},
+        "now": tally_json(ship.tally),
+        "deliverables": deliverables_json(ship),
         "history": [
             {
                 "version": one.version,
                 "date": one.date or None,
                 "commit": one.commit,
-                "reached": None if one.tally is None else _tally(one.tally),
+                "reached": None if one.tally is None else tally_json(one.tally),
                 "why_not": clean(one.why) or None,
             }
             for one in report.history
@@ -116,8 +116,3 @@ def ship_json(report: ShipReport) -> dict[str, Any]:
             if not one.criterion
         ],
     }
-
-
-def _tally(tally: Tally) -> dict[str, float]:
-    parts = {"discharged": tally.discharged, "declared": tally.declared, "percent": tally.percent}
-    return {name: float(value) for name, value in parts.items()}
