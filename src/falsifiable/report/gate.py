@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from falsifiable.evidence import short
+from falsifiable.report.outlook import tally_json
+from falsifiable.report.text import counted
 from falsifiable.spec.gate import Decision
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.status.gate.block import Block
@@ -37,7 +39,7 @@ def as_json(decision: Decision) -> str:
         "notes": list(decision.notes),
         "ships": [_ship(one) for one in decision.ships],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def as_markdown(decision: Decision) -> str:
@@ -99,8 +101,7 @@ def _commits(decision: Decision) -> str:
 
 def _percentages(decision: Decision) -> Iterator[str]:
     for one in decision.ships:
-        held = [c.criterion.id for c in one.after.criteria if c.state == "held for review"]
-        waived = [c.criterion.id for c in one.after.waived]
+        held, waived = _held(one), _waived(one)
         yield str(one)
         if held:
             yield f"{one.spec}: held for review, and not counted: {', '.join(held)}"
@@ -112,12 +113,20 @@ def _ship(one: ShipMovement) -> dict[str, object]:
     was = one.before.ship.tally if one.before else None
     return {
         "spec": one.spec,
-        "before": float(was.percent) if was else None,
-        "after": float(one.after.tally.percent),
-        "vouched": float(one.counted.tally.percent),
-        "held_for_review": [c.criterion.id for c in one.after.criteria if c.state == "held for review"],
-        "waived": [c.criterion.id for c in one.after.waived],
+        "before": tally_json(was) if was else None,
+        "after": tally_json(one.after.tally),
+        "vouched": tally_json(one.counted.tally),
+        "held_for_review": _held(one),
+        "waived": _waived(one),
     }
+
+
+def _held(ship: ShipMovement) -> list[str]:
+    return [one.criterion.id for one in ship.after.criteria if one.state == "held for review"]
+
+
+def _waived(ship: ShipMovement) -> list[str]:
+    return [one.criterion.id for one in ship.after.waived]
 
 
 def _word(decision: Decision) -> str:
@@ -128,6 +137,5 @@ def _word(decision: Decision) -> str:
 
 def _verdict(decision: Decision) -> str:
     if decision.blocks:
-        count = len(decision.blocks)
-        return f"refused for {count} {'reason' if count == 1 else 'reasons'}; contract explain RULE says more of each"
+        return f"refused for {counted(len(decision.blocks), 'reason')}; contract explain RULE says more of each"
     return "cannot be decided from here" if decision.undecided else "passed"
