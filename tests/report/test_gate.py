@@ -13,7 +13,9 @@ from falsifiable.status.gate.block import Block
 from falsifiable.status.gate.ships import ship_movements
 from tests.status.ships import TRAINING, acceptance, grounds, recorded, ship
 
-WAIVED = ship(acceptance(), waivers=(Waiver("AC-1", "A. Person", "it is urgent", "2999-12-31"),))
+UNTIL = ("A. Person", "it is urgent", "2999-12-31")
+WAIVED = ship(acceptance(), acceptance("AC-2", "UNHEARD"), waivers=(Waiver("AC-1", *UNTIL), Waiver("AC-2", *UNTIL)))
+"""Two criteria that somebody waived, of which the evidence can discharge the first."""
 REFUSED = Decision(
     "a" * 40,
     "b" * 40,
@@ -34,8 +36,8 @@ REFUSED = Decision(
 def test_a_person_reads_every_reason_with_the_next_step() -> None:
     assert FORMATS["text"](REFUSED) == (
         "gate: aaaaaaaaaaaa to bbbbbbbbbbbb\n"
-        "    ship: 0.0 % -> 100.0 %, 5 of 5 points\n"
-        "    ship: waived, and not counted: AC-1\n"
+        "    ship: 0.0 % -> 50.0 %, 5 of 10 points\n"
+        "    ship: waived, and not counted: AC-2\n"
         "\n"
         "GATE-REGION-EDITED: spec/ship/spec.md:7\n"
         "    says 100 %, not 50 %\n"
@@ -72,15 +74,15 @@ def test_a_program_reads_percentages_as_everywhere() -> None:
     assert (read["decision"], [one["rule"] for one in read["blocks"]]) == (
         "refused", ["GATE-REGION-EDITED", "GATE-FALSIFIED"],
     )  # fmt: skip
-    nothing = {"discharged": 0.0, "declared": 5.0, "percent": 0.0}
+    nothing = {"discharged": 0.0, "declared": 10.0, "percent": 0.0}
     assert read["ships"] == [
         {
             "spec": "ship",
             "before": nothing,
-            "after": {"discharged": 5.0, "declared": 5.0, "percent": 100.0},
+            "after": {"discharged": 5.0, "declared": 10.0, "percent": 50.0},
             "vouched": nothing,
             "held_for_review": [],
-            "waived": ["AC-1"],
+            "waived": ["AC-1", "AC-2"],
         }
     ]
 

@@ -11,6 +11,7 @@ from falsifiable.report.outlook import tally_json
 from falsifiable.report.text import counted
 from falsifiable.spec.gate import Decision
 from falsifiable.spec.markdown import escaped, table
+from falsifiable.status import CriterionStanding
 from falsifiable.status.gate.block import Block
 from falsifiable.status.gate.rules import GATE_RULES
 from falsifiable.status.gate.ships import ShipMovement
@@ -101,7 +102,8 @@ def _commits(decision: Decision) -> str:
 
 def _percentages(decision: Decision) -> Iterator[str]:
     for one in decision.ships:
-        held, waived = _held(one), _waived(one)
+        held = [criterion.criterion.id for criterion in _held(one)]
+        waived = [criterion.criterion.id for criterion in one.after.waived if not criterion.discharged]
         yield str(one)
         if held:
             yield f"{one.spec}: held for review, and not counted: {', '.join(held)}"
@@ -116,17 +118,13 @@ def _ship(one: ShipMovement) -> dict[str, object]:
         "before": tally_json(was) if was else None,
         "after": tally_json(one.after.tally),
         "vouched": tally_json(one.counted.tally),
-        "held_for_review": _held(one),
-        "waived": _waived(one),
+        "held_for_review": [criterion.criterion.id for criterion in _held(one)],
+        "waived": [criterion.criterion.id for criterion in one.after.waived],
     }
 
 
-def _held(ship: ShipMovement) -> list[str]:
-    return [one.criterion.id for one in ship.after.criteria if one.state == "held for review"]
-
-
-def _waived(ship: ShipMovement) -> list[str]:
-    return [one.criterion.id for one in ship.after.waived]
+def _held(ship: ShipMovement) -> list[CriterionStanding]:
+    return [one for one in ship.after.criteria if one.state == "held for review"]
 
 
 def _word(decision: Decision) -> str:
