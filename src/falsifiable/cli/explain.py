@@ -96,7 +96,8 @@ class Page:
 @root_option
 @traceback_option
 def command(name: str | None, form: str, root: Path | None) -> None:
-    """Explain ID: a check, a falsifier, a contract, a rule, a verdict, a status, a kind of change or an exit code.
+    """Explain ID: a check, a falsifier, a contract, a rule, a reason of the gate, a verdict, a status, a kind of change
+    or an exit code.
 
     Without ID, list everything there is to explain.
 
