@@ -255,6 +255,12 @@ def nobody_signed(vault):
     _unvouched(vault, None)
 
 
+@cheat("GATE-PERCENT-UNVOUCHED")
+def points_earned_on_nobodys_word(vault):
+    """With the status that rose, the six points of the criterion that it discharges."""
+    _unvouched(vault, None)
+
+
 @cheat("GATE-STATUS-UNVOUCHED")
 def signed_with_a_foreign_key(vault):
     _unvouched(vault, "mallory")
