@@ -12,7 +12,7 @@ from falsifiable.evidence.audit import Audit, AuditFinding, Docket, audit
 from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical, sha256_of, short
 from falsifiable.evidence.context import Context, Environment, context_of, describe_environment
 from falsifiable.evidence.dsse import Envelope, EnvelopeError, authenticated, envelope_of, parse_envelope
-from falsifiable.evidence.git import JUDGING_TREES, GitError, History, Membership, Repository, entries_of
+from falsifiable.evidence.git import DEEPEN, JUDGING_TREES, GitError, History, Membership, Repository, entries_of
 from falsifiable.evidence.keys import SigningError, SigningKey, generate_key, keyid_of, read_private_key, write_key_pair
 from falsifiable.evidence.lock import exclusive
 from falsifiable.evidence.problem import EvidenceProblem
@@ -32,7 +32,7 @@ from falsifiable.evidence.store import (
 from falsifiable.evidence.trust import SignatureCheck, Verification, verified
 
 __all__ = [
-    "JUDGING_TREES", "Audit", "AuditFinding", "CanonicalError", "Context", "Deletion", "Docket", "Envelope",
+    "DEEPEN", "JUDGING_TREES", "Audit", "AuditFinding", "CanonicalError", "Context", "Deletion", "Docket", "Envelope",
     "EnvelopeError", "Environment", "Evidence", "EvidenceProblem", "GitError", "History", "Membership", "Repository",
     "Review", "ReviewError", "Signature", "SignatureCheck", "SignedReview", "SigningError", "SigningKey", "Statement",
     "StatementError", "Verification", "audit", "authenticated", "canonical_json", "context_of", "deletions",

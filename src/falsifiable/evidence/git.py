@@ -28,7 +28,8 @@ GIT_SECONDS = 60
 _LINK = "120000"
 """The mode that git lists a symbolic link under."""
 
-_DEEPEN = "fetch the whole history (git fetch --unshallow, or fetch-depth: 0 in the checkout step)"
+DEEPEN = "fetch the whole history (git fetch --unshallow, or fetch-depth: 0 in the checkout step)"
+"""What to do where a shallow clone lacks what is asked for."""
 
 
 class GitError(Exception):
@@ -212,7 +213,7 @@ class Repository:
         if self.head and (self._is_ancestor(commit) or (trees and trees in self._judging_history)):
             return Membership("yes")
         if self.shallow:
-            return Membership("unknown", f"commit {short(commit)} cannot be looked for in a shallow clone; {_DEEPEN}")
+            return Membership("unknown", f"commit {short(commit)} cannot be looked for in a shallow clone; {DEEPEN}")
         return Membership("no", f"commit {short(commit)} is not in this history, nor is one with the same judging code")
 
     def _is_ancestor(self, commit: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from falsifiable.contracts.comparison import Signatures
-from falsifiable.evidence import GitError, Repository
+from falsifiable.evidence import DEEPEN, GitError, Repository
 from falsifiable.spec.ledger import Ledger, view_of
 from falsifiable.spec.release_files import LastRelease, files_on_disk, last_release
 from falsifiable.spec.release_plan import ReleasePlan, plan_release
@@ -47,8 +47,7 @@ def _last(repository: Repository, spec: str) -> tuple[LastRelease | None, str]:
     """The last release, and why it cannot be seen."""
     try:
         if repository.problem or repository.shallow:
-            shallow = "this is a shallow clone; fetch the whole history (fetch-depth: 0 in the checkout step)"
-            return None, repository.problem or shallow
+            return None, repository.problem or f"this is a shallow clone; {DEEPEN}"
         return last_release(repository, spec), ""
     except GitError as error:
         return None, str(error)

@@ -14,7 +14,7 @@ from pathlib import Path
 from falsifiable.contracts import Contract, read_contract
 from falsifiable.contracts.comparison import Signatures
 from falsifiable.contracts.workspace import CONTRACTS_FOLDER
-from falsifiable.evidence import Repository, exclusive, remove_durably, write_atomically
+from falsifiable.evidence import DEEPEN, Repository, exclusive, remove_durably, write_atomically
 from falsifiable.spec.amendments import amendments_on_disk, ship_path
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, open_ledger
@@ -112,10 +112,7 @@ def _released_commit(repository: Repository, main_line: str, *, anywhere: bool) 
         hint = "merge your amendments there and release then; --regions releases here all the same"
         raise ReleaseRefusedError(f"releases are made on {main_line}, this is {here}; {hint}")
     if repository.shallow:
-        raise HistoryMissingError(
-            "this is a shallow clone, in which the last release cannot be found; fetch the whole history "
-            "(git fetch --unshallow, or fetch-depth: 0 in the checkout step)"
-        )
+        raise HistoryMissingError(f"this is a shallow clone, in which the last release cannot be found; {DEEPEN}")
     return repository.head
 
 
