@@ -122,7 +122,7 @@ def show(which: str, spec: str | None, form: str, root: Path | None) -> ExitCode
 
     Exit codes: 0 here it is, 4 there is none, or it cannot be read.
     """
-    from falsifiable.report.amendments import list_as_json, pending_as_json
+    from falsifiable.report.amendments import pending_as_json, section_as_json
     from falsifiable.spec.amendment_regions import section_text
     from falsifiable.spec.amendments import Section
 
@@ -134,8 +134,7 @@ def show(which: str, spec: str | None, form: str, root: Path | None) -> ExitCode
             held = f"{log.sections[0].number} to {log.sections[-1].number}" if log.sections else "none"
             raise Failure(f"{log.spec} has no section {which} that is kept here; kept are {held}")
         if form == "json":
-            found = next(one for one in list_as_json([log])[0]["released"] if one["section"] == section.number)
-            click.echo(json.dumps(found, indent=2))
+            click.echo(json.dumps(section_as_json(section), indent=2))
         else:
             click.echo(section_text(section, log, {}))
         return ExitCode.HELD

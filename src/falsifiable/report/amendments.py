@@ -43,7 +43,7 @@ def list_as_json(logs: Iterable[AmendmentLog]) -> list[dict[str, Any]]:
             "spec": log.spec,
             "version": log.version,
             "last_section": log.last_section,
-            "released": [_section_json(one) for one in log.sections],
+            "released": [section_as_json(one) for one in log.sections],
             "pending": [pending_as_json(one) for one in log.pending],
             "faults": [one.to_json() for one in log.diagnostics],
         }
@@ -51,7 +51,8 @@ def list_as_json(logs: Iterable[AmendmentLog]) -> list[dict[str, Any]]:
     ]
 
 
-def _section_json(section: Section) -> dict[str, Any]:
+def section_as_json(section: Section) -> dict[str, Any]:
+    """A released amendment as JSON data."""
     said = section.amendment
     return {
         "section": section.number,
@@ -137,7 +138,7 @@ def plan_as_json(plan: ReleasePlan) -> dict[str, Any]:
         "before": plan.log.version,
         "version": plan.version,
         "date": plan.after.releases[-1].date if plan.moved else None,
-        "sections": [_section_json(one) for one in new],
+        "sections": [section_as_json(one) for one in new],
         "contracts": [{**asdict(one), "bump": one.bump.word} for one in plan.contracts],
         "demanded": _demanded(plan),
     }
