@@ -30,12 +30,12 @@ class StageStanding:
 
 def stage_standings(ship: Ship, grounds: Grounds) -> tuple[StageStanding, ...]:
     """Every stage of ``ship`` in its order."""
-    highest = {
+    judged = {
         standing.contract: [one.status for one in standing.falsifiers if one.judgement is not None]
         for standing in grounds.standings
     }
     return tuple(
-        _stage(stage, contracts, {name: highest.get(name, []) for name in contracts})
+        _stage(stage, contracts, {name: judged.get(name, []) for name in contracts})
         for stage, contracts in ship.stages.items()
     )
 
