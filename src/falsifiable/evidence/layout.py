@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from falsifiable.evidence.shape import Each, Matching, OneOf
 from falsifiable.falsifier import Outcome
-from falsifiable.validation.results import Cause, ChallengeOutcome, Provenance
+from falsifiable.validation.results import Cause, ChallengeOutcome, Provenance, Source
 
 SHA256 = r"[0-9a-f]{64}"
 GIT_ID = r"[0-9a-f]{40}([0-9a-f]{24})?"
@@ -61,7 +61,7 @@ _OBSERVATION: dict[str, Any] = {
     "name": str,
     "criterion": str,
     "value": _QUANTITY,
-    "source": OneOf(("file", "record", "measured", "stated", "absent")),
+    "source": OneOf(get_args(Source)),
     "met": bool,
 }
 

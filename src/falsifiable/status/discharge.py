@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from falsifiable.contracts.criteria import as_criterion
 from falsifiable.contracts.model import Contract, Criterion
-from falsifiable.validation.results import Observation
+from falsifiable.validation.results import DISCHARGING, Observation
 
 _SAID_BY = {
     "record": "the run record says",
@@ -49,7 +49,7 @@ def changed(contract: Contract, observations: Iterable[Observation]) -> tuple[st
 def all_met(observations: Iterable[Observation]) -> bool:
     """Whether everything observed was met, by numbers that can discharge, when it was observed."""
     observed = list(observations)
-    return bool(observed) and all(one.met and one.source not in ("stated", "absent") for one in observed)
+    return bool(observed) and all(one.met and one.source in DISCHARGING for one in observed)
 
 
 def _gap(role: str, name: str, wanted: Criterion, seen: Observation | None) -> str | None:

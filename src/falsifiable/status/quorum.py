@@ -18,9 +18,7 @@ from falsifiable.falsifier import Quantity
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.ladder import Status, ceiling_of
 from falsifiable.status.testimony import testimony
-
-_READ_FROM = ("file", "record", "measured")
-"""Where an observed value may be from; a number that is only stated in a record discharges nothing."""
+from falsifiable.validation.results import DISCHARGING
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def _observed(quorum: Quorum, contract: Contract, statement: Statement) -> Quant
     wanted = as_criterion(contract.discharge[quorum.role][quorum.name])
     for seen in statement.observations:
         if (seen.role, seen.name, seen.criterion) == (quorum.role, quorum.name, str(wanted)):
-            return seen.value if seen.source in _READ_FROM and wanted.holds(seen.value) else None
+            return seen.value if seen.source in DISCHARGING and wanted.holds(seen.value) else None
     return None
 
 

@@ -7,16 +7,13 @@ the same contract on these very bytes; one that only stands in the record is an 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from falsifiable.artifacts import ArtifactError, Model, Run
 from falsifiable.contracts import Contract, Scalar
 from falsifiable.contracts.criteria import as_criterion
 from falsifiable.falsifier import Artifact, Quantity
 from falsifiable.validation.bound import Opened
-from falsifiable.validation.results import Judgement, Observation
-
-Source = Literal["file", "record", "measured", "stated", "absent"]
+from falsifiable.validation.results import DISCHARGING, Judgement, Observation, Source
 
 RECORD_FIELDS: Mapping[str, str] = {
     "device": "device.actual",
@@ -39,7 +36,7 @@ def observe(
         for name, condition in conditions.items():
             value, source = _value(name, artifact, judgements)
             criterion = as_criterion(condition)
-            met = source in ("file", "record", "measured") and criterion.holds(value)
+            met = source in DISCHARGING and criterion.holds(value)
             observations.append(Observation(role, name, str(criterion), value, source, met))
     return tuple(observations)
 

@@ -48,6 +48,13 @@ class Challenge:
     said: str = ""
 
 
+Source = Literal["file", "record", "measured", "stated", "absent"]
+"""Where an observed value is from, as :class:`Observation` explains."""
+
+DISCHARGING: frozenset[Source] = frozenset(("file", "record", "measured"))
+"""The sources of values that can discharge: a number that is only stated in a record discharges nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One condition of a contract's ``discharge`` block and what was seen.
@@ -61,7 +68,7 @@ class Observation:
     name: str
     criterion: str
     value: Quantity
-    source: Literal["file", "record", "measured", "stated", "absent"]
+    source: Source
     met: bool
 
 
