@@ -15,11 +15,10 @@ from falsifiable.cli.common import format_option, root_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts import ARTIFACTS_FILE, Contract, ContractFile, find_root, read_contract
 from falsifiable.contracts.check import check_distinct
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER
+from falsifiable.contracts.workspace import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import GitError, Repository
 
 WORKING_TREE = "the working tree"
-SUFFIX = ".yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,10 @@ def _read(name: str, root: Path) -> Side:
 def _folder(path: Path) -> Side:
     """The contracts of a workspace, or all below a folder that is none."""
     own = path / CONTRACTS_FOLDER
-    is_workspace = (path / ARTIFACTS_FILE).is_file() or next(own.rglob(f"*{SUFFIX}"), None) is not None
+    is_workspace = (path / ARTIFACTS_FILE).is_file() or bool(contract_paths(own))
     found = _below(own if is_workspace else path, Path())
     if not found:
-        raise Failure(f"{path} holds no contract; name a folder with {SUFFIX} files, or a workspace")
+        raise Failure(f"{path} holds no contract; name a folder with {CONTRACT_SUFFIX} files, or a workspace")
     return Side(path.as_posix(), found)
 
 
@@ -113,8 +112,7 @@ def _working_tree(root: Path) -> Side:
 
 def _below(folder: Path, root: Path) -> dict[str, Contract]:
     """The contracts in the files below ``folder``, which messages name as seen from ``root``."""
-    paths = sorted(folder.rglob(f"*{SUFFIX}"))
-    return _sound([read_contract(one, shown=one.relative_to(root).as_posix()) for one in paths])
+    return _sound([read_contract(one, shown=one.relative_to(root).as_posix()) for one in contract_paths(folder)])
 
 
 def _revision(name: str, repository: Repository) -> Side:
@@ -123,7 +121,7 @@ def _revision(name: str, repository: Repository) -> Side:
         why = f": {repository.problem}" if repository.problem else ""
         raise Failure(f"{name!r} is no file, no folder and no revision that git knows here{why}")
     try:
-        files = repository.files_at(name, CONTRACTS_FOLDER, SUFFIX)
+        files = repository.files_at(name, CONTRACTS_FOLDER, CONTRACT_SUFFIX)
     except GitError as error:
         raise Failure(f"{name} cannot be read: {error}") from error
     if not files:

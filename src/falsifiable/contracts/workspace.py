@@ -19,6 +19,7 @@ from falsifiable.contracts.ship_check import Ships, load_ships
 from falsifiable.contracts.signature import CheckSignature
 
 CONTRACTS_FOLDER = "contracts"
+CONTRACT_SUFFIX = ".yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,14 @@ def find_root(start: Path) -> Path:
     """The nearest folder from ``start`` upwards that holds ``artifacts.yaml`` or contracts; ``start`` if none does."""
     start = start.resolve()
     for folder in (start, *start.parents):
-        if (folder / ARTIFACTS_FILE).is_file() or next((folder / CONTRACTS_FOLDER).rglob("*.yaml"), None) is not None:
+        if (folder / ARTIFACTS_FILE).is_file() or contract_paths(folder / CONTRACTS_FOLDER):
             return folder
     return start
+
+
+def contract_paths(folder: Path) -> list[Path]:
+    """Every contract file in and below ``folder``, by path; none where there is no such folder."""
+    return sorted(folder.rglob(f"*{CONTRACT_SUFFIX}"))
 
 
 def shipped_contracts() -> Path:
@@ -100,7 +106,7 @@ def load_workspace(
     own = contracts_folder or root / CONTRACTS_FOLDER
     shipped = contracts_folder is None and not any(own.rglob("*.y*ml"))
     folder = shipped_contracts() if shipped else own
-    read = [read_contract(path, shown=_shown(path, root), limits=limits) for path in sorted(folder.rglob("*.yaml"))]
+    read = [read_contract(path, shown=_shown(path, root), limits=limits) for path in contract_paths(folder)]
     files = check_contracts(read, signatures, limits=limits)
     diagnostics = [one for file in files for one in file.diagnostics]
     diagnostics += _passed_over(folder, root)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from falsifiable.contracts import Contract, read_contract
 from falsifiable.contracts.comparison import Signatures
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER
+from falsifiable.contracts.workspace import CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import DEEPEN, Repository, exclusive, remove_durably, write_atomically
 from falsifiable.spec.amendments import amendments_on_disk, ship_path
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, open_ledger
 from falsifiable.spec.record import MAIN_LINE
-from falsifiable.spec.release_files import SUFFIX, SpecFiles, files_at, last_release
+from falsifiable.spec.release_files import SpecFiles, files_at, last_release
 from falsifiable.spec.release_plan import ReleasePlan, plan_release
 from falsifiable.spec.update import SpecUpdate, region_obstacles, update_regions
 from falsifiable.status import JudgingCode
@@ -118,7 +118,7 @@ def _released_commit(repository: Repository, main_line: str, *, anywhere: bool) 
 
 def _uncommitted(root: Path, repository: Repository, files: SpecFiles, plan: ReleasePlan) -> Iterator[Finding]:
     """Every file of the release that is neither as it is committed nor as the release leaves it."""
-    contracts = (root / CONTRACTS_FOLDER).rglob(f"*{SUFFIX}")
+    contracts = contract_paths(root / CONTRACTS_FOLDER)
     looked_at = {
         *files.amendments, *files.contracts, *amendments_on_disk(root, files.spec),
         *(one.relative_to(root).as_posix() for one in contracts),

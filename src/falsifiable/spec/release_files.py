@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falsifiable.contracts import Baseline, Contract, Diagnostic, read_contract
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER
+from falsifiable.contracts.workspace import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import Repository
 from falsifiable.spec.amendments import (
     RELEASED,
@@ -17,8 +17,6 @@ from falsifiable.spec.amendments import (
     baseline_of,
     ship_path,
 )
-
-SUFFIX = ".yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,8 @@ class LastRelease:
 
 def files_on_disk(root: Path, spec: str) -> SpecFiles:
     """The files of ``spec`` as they lie in the workspace ``root``. Raises OSError."""
-    found = sorted((root / CONTRACTS_FOLDER).rglob(f"*{SUFFIX}"))
-    contracts = {one.relative_to(root).as_posix(): one.read_bytes() for one in found if one.is_file()}
+    found = (one for one in contract_paths(root / CONTRACTS_FOLDER) if one.is_file())
+    contracts = {one.relative_to(root).as_posix(): one.read_bytes() for one in found}
     ship = root / ship_path(spec)
     baseline = baseline_of(ship.read_bytes() if ship.is_file() else None, spec)
     return SpecFiles(spec, amendments_on_disk(root, spec), contracts, baseline)
@@ -56,7 +54,7 @@ def files_at(repository: Repository, revision: str, spec: str) -> SpecFiles:
     """The files of ``spec`` as they are committed at ``revision``. Raises GitError."""
     amendments: dict[str, Source] = dict(repository.files_at(revision, amendments_folder(spec)))
     visible = {path: data for path, data in amendments.items() if not any(one[0] == "." for one in path.split("/"))}
-    contracts = repository.files_at(revision, CONTRACTS_FOLDER, SUFFIX)
+    contracts = repository.files_at(revision, CONTRACTS_FOLDER, CONTRACT_SUFFIX)
     return SpecFiles(spec, visible, contracts, baseline_of(repository.file_at(revision, ship_path(spec)), spec))
 
 
@@ -71,7 +69,7 @@ def last_release(repository: Repository, spec: str) -> LastRelease | None:
     commit = touched[-1]
     read = {
         path: read_contract(data, shown=path)
-        for path, data in repository.files_at(commit, CONTRACTS_FOLDER, SUFFIX).items()
+        for path, data in repository.files_at(commit, CONTRACTS_FOLDER, CONTRACT_SUFFIX).items()
     }
     contracts = tuple(one.contract for one in read.values() if one.contract is not None)
     unreadable = {path: one.diagnostics[0] for path, one in read.items() if one.contract is None}
