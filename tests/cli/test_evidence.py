@@ -300,7 +300,7 @@ def test_a_review_is_signed_and_says_when_it_will_count(contract, workspace, key
     done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "bob", *at)
     assert "note: trust.yaml names this key alice, so a review by bob does not count" in done.err
     wrong = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", "--at", "today")
-    assert (wrong.code, "expected UTC in seconds" in wrong.err) == (4, True)
+    assert (wrong.code, "expected a time in UTC" in wrong.err) == (4, True)
 
 
 def test_a_key_that_others_can_read_signs_nothing(contract, workspace, keys):

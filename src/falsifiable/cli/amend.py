@@ -72,12 +72,13 @@ def new(
 
     from falsifiable.contracts.amendment_names import file_name
     from falsifiable.contracts.amendment_template import new_amendment
+    from falsifiable.contracts.instants import instant
     from falsifiable.spec.amendments import amendments_folder
 
     workspace, _ = open_workspace(root)
     chosen = chosen_spec(workspace, spec)
     moves = dict(_move(one) for one in contracts)
-    created = created or datetime.datetime.now(tz=datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    created = created or instant(datetime.datetime.now(tz=datetime.UTC))
     moved = Bump.of(bump) if bump else max(moves.values(), default=Bump.MINOR)
     data = new_amendment(title, created, moved, moves)
     path = f"{amendments_folder(chosen)}/{file_name(title, created, secrets.token_hex(4))}"

@@ -203,12 +203,13 @@ def review(digest: str, by: str, at: str | None, key: Path, root: Path | None) -
     """
     from datetime import UTC, datetime
 
+    from falsifiable.contracts.instants import instant
     from falsifiable.evidence import Review, ReviewError, short, write_review
 
     root, evidence = _opened(root)
     spec, statement = _one(evidence, digest)
     policy, signing = _policy(root), _key(key)
-    time = at or datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    time = at or instant(datetime.now(tz=UTC))
     try:
         path = write_review(root, Review(spec, statement.sha256, by, time), signing)
     except ReviewError as error:

@@ -26,13 +26,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
 from falsifiable.contracts.diagnostics import Diagnostic, Position
 from falsifiable.contracts.faults import Faults
+from falsifiable.contracts.instants import INSTANT, INSTANT_EXPECTED, is_instant
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.markdown_text import MarkdownFault, block_faults, line_faults
 from falsifiable.contracts.model import CONTRACT_NAME
@@ -46,7 +46,6 @@ WHYS = 5
 PLACEHOLDER = "..."
 """What stands in a new amendment where its author has yet to write."""
 
-CREATED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 DIGEST = r"^[0-9a-f]{12,64}$"
 TITLE = r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 TEXT = r"^(?s:.*\S.*)$"
@@ -77,7 +76,7 @@ class Amendment:
     )  # fmt: skip
     created: str = field(
         metadata={
-            "pattern": CREATED, "expected": "a time in UTC such as 2026-11-21T17:50:00Z",
+            "pattern": INSTANT, "expected": INSTANT_EXPECTED,
             "description": "when it was written; releases are ordered by it",
         }
     )  # fmt: skip
@@ -214,7 +213,7 @@ def _parted(text: str, faults: Faults) -> tuple[str, _Body]:
 
 def _check(amendment: Amendment, places: Index, faults: Faults) -> None:
     """What the shape of an amendment cannot say."""
-    if not _is_instant(amendment.created):
+    if not is_instant(amendment.created):
         message = f"created: there is no such time as {amendment.created}"
         faults.add("AMENDMENT-VALUE", _position(places, ("created",)), message, "write the time in UTC")
     if len(amendment.five_whys) != WHYS:
@@ -267,14 +266,6 @@ def _in_words(trail: Trail, fault: MarkdownFault, text: str) -> str:
 
 def _named(trail: Trail) -> str:
     return str(trail[0]) if len(trail) == 1 else f"{trail[0]}[{trail[1]}]"
-
-
-def _is_instant(created: str) -> bool:
-    try:
-        datetime.fromisoformat(created)
-    except ValueError:
-        return False
-    return True
 
 
 def _position(places: Index, trail: Trail) -> Position:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from falsifiable.contracts import TrustPolicy
+from falsifiable.contracts.instants import INSTANT_EXPECTED, is_instant
 from falsifiable.contracts.model import CONTRACT_NAME
 from falsifiable.evidence.atomic import remove_abandoned
 from falsifiable.evidence.canonical import CanonicalError, canonical_json, parse_canonical
@@ -33,7 +33,6 @@ REVIEWED = "FALSIFIABLE_REVIEWED"
 REVIEWER = "urn:falsifiable:reviewer:"
 """How the URI of a reviewer begins; a name of ``trust.yaml`` ends it."""
 
-_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 _SUBJECT = re.compile(rf"spec/(?P<spec>[^/]+)/evidence/(?P<statement>{SHA256})\.json")
 
 
@@ -163,11 +162,6 @@ def _impossible(review: Review) -> str | None:
     """What of ``review`` no review can say, in words."""
     if not re.fullmatch(CONTRACT_NAME, review.reviewer):
         return f"the reviewer {review.reviewer[:40]!r} is no name: expected one of trust.yaml, such as alice"
-    expected = "expected UTC in seconds, such as 2026-11-21T17:50:00Z"
-    if not re.fullmatch(_TIME, review.time):
-        return f"the time {review.time[:40]!r} is none: {expected}"
-    try:
-        datetime.fromisoformat(review.time)
-    except ValueError as error:
-        return f"the time {review.time} is none ({error}): {expected}"
+    if not is_instant(review.time):
+        return f"there is no such time as {review.time[:40]!r}: expected {INSTANT_EXPECTED}"
     return None
