@@ -34,13 +34,13 @@ def command(spec: str | None, form: str, root: Path | None) -> None:
 
     Exit codes: 0 it was shown, 4 no contract and no ship.yaml is of that spec.
     """
-    from falsifiable.cli.ships import open_ships
+    from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.contracts import suggestion
     from falsifiable.report.graph import graph_dot, graph_json, graph_mermaid, graph_text
     from falsifiable.status.graph import graph_of
 
-    ships = open_ships(root)
-    whole = graph_of(ships.grounds, ships.roadmaps)
+    roadmaps = open_roadmaps(root)
+    whole = graph_of(roadmaps.grounds, roadmaps.every)
     graph = whole if spec is None else whole.of_spec(spec)
     if spec is not None and not graph.nodes:
         raise Failure(f"nothing is of spec {spec!r}; {suggestion(spec, {one.spec for one in whole.nodes}, 'specs')}")

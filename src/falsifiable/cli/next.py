@@ -54,19 +54,19 @@ def command(spec: str | None, within: Fraction | None, device: Device | None, fo
     Exit codes: 0 it was said, 2 --within needs scipy, 3 no spec has a ship.yaml, 4 a ship.yaml or a contract is not
     valid.
     """
-    from falsifiable.cli.ships import open_ships
+    from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.report.outlook import Outlook, outlook_json, outlook_text
     from falsifiable.status import ReachError, reachable, stage_standings, tiers
 
-    ships = open_ships(root, device)
+    roadmaps = open_roadmaps(root, device)
     today = datetime.datetime.now(tz=datetime.UTC).date()
     outlooks = []
-    for roadmap in ships.chosen(spec):
+    for roadmap in roadmaps.chosen(spec):
         try:
             reach = None if within is None else reachable(roadmap, within=within, device=device)
         except ReachError as error:
             raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
-        stages = stage_standings(roadmap.ship.ship, ships.grounds)
+        stages = stage_standings(roadmap.ship.ship, roadmaps.grounds)
         outlooks.append(Outlook(roadmap, stages, tiers(roadmap), reach))
     if form == "json":
         click.echo(json.dumps([outlook_json(one, today) for one in outlooks], indent=2))

@@ -85,15 +85,15 @@ def _of_run(run: Path, form: str, root: Path | None) -> str:
 
 
 def _of_ship(spec: str | None, form: str, root: Path | None) -> str:
-    from falsifiable.cli.ships import open_ships
+    from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.evidence import GitError, Repository
     from falsifiable.report.ship import ShipReport, ship_json, ship_markdown
     from falsifiable.spec import ship_history
 
-    ships = open_ships(root)
-    (roadmap,) = ships.chosen(spec)
+    roadmaps = open_roadmaps(root)
+    (roadmap,) = roadmaps.chosen(spec)
     try:
-        history = ship_history(Repository(ships.root), roadmap.spec)
+        history = ship_history(Repository(roadmaps.root), roadmap.spec)
     except GitError as error:
         raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
     report = ShipReport(roadmap, history)

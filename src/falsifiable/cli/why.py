@@ -30,15 +30,15 @@ def command(name: str, form: str, root: Path | None) -> None:
 
     Exit codes: 0 it was said, 4 nothing has this id.
     """
-    from falsifiable.cli.ships import open_ships
+    from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.contracts import suggestion
     from falsifiable.report.walk import walk_json, walk_text
     from falsifiable.status.why import because, known_ids
 
-    ships = open_ships(root)
-    ids = known_ids(ships.grounds, ships.roadmaps)
+    roadmaps = open_roadmaps(root)
+    ids = known_ids(roadmaps.grounds, roadmaps.every)
     by_folded = {one.casefold(): one for one in reversed(ids)}
-    found = because(by_folded.get(name.casefold(), name), ships.grounds, ships.roadmaps)
+    found = because(by_folded.get(name.casefold(), name), roadmaps.grounds, roadmaps.every)
     if found is None:
         raise Failure(f"nothing here is called {name!r}; {suggestion(name, ids, 'ids')}")
     click.echo(json.dumps(walk_json(found), indent=2) if form == "json" else walk_text(found).rstrip("\n"))

@@ -14,28 +14,28 @@ from falsifiable.status import Grounds, RoadmapStanding, roadmap_standing, ship_
 
 
 @dataclass(frozen=True, slots=True)
-class Ships:
-    """The roadmaps of a workspace, by the recorded evidence; none where no spec has a ship.yaml."""
+class Roadmaps:
+    """The roadmaps of a workspace, by the recorded evidence; ``every`` is empty where no spec has a ship.yaml."""
 
     root: Path
     grounds: Grounds
-    roadmaps: tuple[RoadmapStanding, ...]
+    every: tuple[RoadmapStanding, ...]
 
     def chosen(self, spec: str | None) -> tuple[RoadmapStanding, ...]:
         """The roadmap of ``spec``, or all. Raises Failure where there is none."""
-        if not self.roadmaps:
+        if not self.every:
             raise Failure(
                 f"no spec of {self.root} has a ship.yaml, so there are no points to earn; write spec/SPEC/ship.yaml",
                 ExitCode.NOTHING_EXAMINED,
             )
-        found = tuple(one for one in self.roadmaps if spec is None or one.spec == spec)
+        found = tuple(one for one in self.every if spec is None or one.spec == spec)
         if not found:
-            names = (one.spec for one in self.roadmaps)
+            names = (one.spec for one in self.every)
             raise Failure(f"spec {spec!r} has no ship.yaml; {suggestion(spec or '', names, 'those that have')}")
         return found
 
 
-def open_ships(root: Path | None, device: Device | None = None) -> Ships:
+def open_roadmaps(root: Path | None, device: Device | None = None) -> Roadmaps:
     """The ships of the workspace around ``root``, or this folder, as ``device`` can go on with them.
 
     Raises Failure with every fault of contracts and ship files.
@@ -43,4 +43,4 @@ def open_ships(root: Path | None, device: Device | None = None) -> Ships:
     workspace, catalogue = open_workspace(root)
     grounds = ledger_of(workspace, judging_code(catalogue)).grounds()
     stand = (ship_standing(one, grounds) for one in workspace.ships.sound)
-    return Ships(workspace.root, grounds, tuple(roadmap_standing(one, grounds, device) for one in stand))
+    return Roadmaps(workspace.root, grounds, tuple(roadmap_standing(one, grounds, device) for one in stand))
