@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from falsifiable.evidence import exclusive
 
@@ -54,12 +57,22 @@ def test_a_killed_process_keeps_no_lock(tmp_path: Path) -> None:
     assert (tmp_path / "count").read_text() == "1"
 
 
+def is_held(root: Path) -> bool:
+    """Whether somebody is inside: asked without waiting."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def test_who_leaves_with_an_error_leaves_the_lock(tmp_path: Path) -> None:
-    for _ in range(2):
-        try:
-            with exclusive(tmp_path):
-                raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            continue
-    with exclusive(tmp_path), exclusive(tmp_path.parent):
-        pass
+    with exclusive(tmp_path):
+        assert is_held(tmp_path)
+        assert not is_held(tmp_path.parent), "the lock is on this folder alone"
+    with pytest.raises(KeyboardInterrupt), exclusive(tmp_path):
+        raise KeyboardInterrupt
+    assert not is_held(tmp_path)
