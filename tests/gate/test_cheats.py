@@ -25,7 +25,7 @@ def test_it_is_refused_for_the_right_reason(vault, name):
     found = {one["rule"]: one for one in decision["blocks"]}
     assert code == 5, decision
     assert rule in found, sorted(found)
-    assert found[rule]["message"]
+    assert all(one["message"] and one["hint"] for one in decision["blocks"])
 
 
 def test_there_are_enough_of_them_and_every_rule_refuses_one():

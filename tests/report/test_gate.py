@@ -45,6 +45,7 @@ def test_a_person_reads_every_reason_with_the_next_step() -> None:
         "\n"
         "GATE-FALSIFIED: LOSS\n"
         "    it fell\n"
+        "    next: Mend what the claim is about and record again.\n"
         "\n"
         "undecided: this is a shallow clone\n"
         "note: an amendment is pending\n"

@@ -23,8 +23,7 @@ def as_text(decision: Decision) -> str:
     """Every reason with what to do next, and one last line that says whether the change may pass."""
     lines = [f"gate: {_commits(decision)}", *(f"    {one}" for one in _percentages(decision))]
     for block in _in_order(decision):
-        lines += [f"\n{block.rule}: {block.subject}", f"    {block.message}"]
-        lines += [f"    next: {block.hint}"] if block.hint else []
+        lines += [f"\n{block.rule}: {block.subject}", f"    {block.message}", f"    next: {block.next_step}"]
     lines += ["", *(f"undecided: {one}" for one in decision.undecided), *(f"note: {one}" for one in decision.notes)]
     return "\n".join([*lines, _verdict(decision)]) + "\n"
 
@@ -49,7 +48,7 @@ def as_markdown(decision: Decision) -> str:
     lines += [f"- {escaped(one)}" for one in _percentages(decision)]
     if decision.blocks:
         rows = (
-            (f"`{one.rule}`", escaped(one.subject), escaped(one.message), escaped(one.hint))
+            (f"`{one.rule}`", escaped(one.subject), escaped(one.message), escaped(one.next_step))
             for one in _in_order(decision)
         )
         lines += ["", table(("Reason", "About", "Found", "Next"), rows)]

@@ -25,9 +25,11 @@ class Block:
         if self.rule not in GATE_RULES:
             raise KeyError(f"the gate has no rule {self.rule}")
 
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.subject}: {self.message}" + (f"; {self.hint}" if self.hint else "")
+    @property
+    def next_step(self) -> str:
+        """What to do about it: the hint, or what the page of its rule says."""
+        return self.hint or GATE_RULES[self.rule].fix
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return asdict(self)
+        """Plain JSON data; every reason has a next step as its hint."""
+        return {**asdict(self), "hint": self.next_step}
