@@ -72,14 +72,14 @@ def _roadmap(ship: Ship, grounds: Grounds) -> RoadmapStanding:
 
 
 def _unvouched(ship: ShipMovement) -> Iterator[Block]:
+    """A criterion that is newly discharged on nobody's word counts, also where as many points were lost elsewhere."""
     was = ship.before.ship.tally.percent if ship.before else ZERO
+    had = {one.criterion.id for one in ship.before.ship.criteria if one.discharged} if ship.before else set()
     after, counted = ship.after.tally, ship.counted.tally
-    if after.percent > was and counted.percent < after.percent:
-        vouched = {one.criterion.id for one in ship.counted.criteria if one.discharged}
-        names = ", ".join(
-            one.criterion.id for one in ship.after.criteria if one.discharged and one.criterion.id not in vouched
-        )
-        message = f"{ship}; {counted} are vouched for, without {names}"
+    vouched = {one.criterion.id for one in ship.counted.criteria if one.discharged}
+    without = [one.criterion.id for one in ship.after.criteria if one.discharged and one.criterion.id not in vouched]
+    if not had.issuperset(without) or (after.percent > was and counted.percent < after.percent):
+        message = f"{ship}; {counted} are vouched for, without {', '.join(without)}"
         yield Block("GATE-PERCENT-UNVOUCHED", ship.spec, message, "contract evidence sign with an allowed key")
 
 
