@@ -36,9 +36,10 @@ def parse_canonical(data: bytes) -> Any:
     """The value whose canonical JSON is exactly ``data``. Raises :class:`CanonicalError` for any other bytes."""
     try:
         value = json.loads(data.decode("utf-8"), parse_int=_integer, parse_constant=_no_constant)
+        written = canonical_json(value)
     except (ValueError, RecursionError) as error:
         raise CanonicalError(f"not JSON: {error}") from error
-    if canonical_json(value) != data:
+    if written != data:
         raise CanonicalError("not canonical JSON (RFC 8785): a key, a space or a number is written another way")
     return value
 

@@ -335,7 +335,8 @@ def entries_of(tree: bytes, id_bytes: int) -> Iterator[tuple[str, bool]]:
 def _environment() -> dict[str, str]:
     """Git's answers must not depend on the language, nor on the hook we may be running in, and must change nothing."""
     inherited = {key: value for key, value in os.environ.items() if key not in _SET_BY_HOOKS}
-    return {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+    return {**inherited, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0",
+            "GIT_NO_REPLACE_OBJECTS": "1"}  # fmt: skip  # what was committed, not what this clone puts in its place
 
 
 _SET_BY_HOOKS = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"})
