@@ -94,7 +94,7 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
         *_trust(base, head, demands),
         *rises,
         *ship_blocks(ships, demands.today),
-        *(unsigned(counted, after) if demands.require_signed else ()),
+        *(unsigned(_by_signatures(head, vouching), after) if demands.require_signed else ()),
         *(_falsified(after, ships) if demands.release else ()),
     )
     return replace(
@@ -105,6 +105,13 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
         ships=ships,
         unvouched=tuple(_lower(counted, after)),
     )
+
+
+def _by_signatures(head: Side, vouching: Vouching) -> tuple[ContractStanding, ...]:
+    """Where the contracts stand by signed evidence alone: what this job derived again bears no signature."""
+    signed = Vouching(vouching.unsigned)
+    ledger = head.ledger
+    return standings(tuple(head.contracts.values()), ledger.statements, ledger.code, head.repository, signed.doubt)
 
 
 def _claims(base: Side, head: Side) -> Iterator[Block]:
