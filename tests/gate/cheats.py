@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -453,3 +454,102 @@ def waiver_that_is_over(vault):
 def released_amendment_rewritten(vault):
     (path,) = (vault.root / "spec/shop/amendments/released").rglob("*.md")
     path.write_text(path.read_text().replace("What was found.", "Something nicer."))
+
+
+# Found by trying to talk the gate round
+
+
+def _restored(vault) -> None:
+    """The regions as the base has them: branches leave them alone."""
+    vault.git("checkout", "--quiet", vault.base, "--", SPEC)
+
+
+def _forged(vault, statement: Statement) -> None:
+    parse_statement(statement.data)
+    write_statement(evidence_folder(vault.root, "shop"), statement)
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def falsified_claim_reworded(vault):
+    """Other words, the same claim: what refuted it goes stale, and it stands at PROPOSED again."""
+    vault.edit("contracts/fallen.yaml", "The hidden size is a thousand", "The hidden size is one thousand")
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def statement_that_judges_nothing(vault):
+    """It supersedes the one that refuted the claim, and does not mention the claim."""
+    fallen = vault.statement_of("fallen")
+    _forged(vault, replace(fallen, judgements=(), observations=(), supersedes=(fallen.sha256,)))
+
+
+@cheat("GATE-PERCENT-UNVOUCHED")
+def seed_of_a_quorum_forged(vault):
+    """The same bytes and verdicts, so that the job derives them again; only the seed is another."""
+    true = vault.statement_of("shop")
+    seen = tuple(replace(one, value=1) if one.name == "seed" else one for one in true.observations)
+    _forged(vault, replace(true, observations=seen, supersedes=(true.sha256,)))
+
+
+@cheat("GATE-PERCENT-UNVOUCHED")
+def seed_forged_where_as_many_points_are_lost(vault):
+    """The percentage stays: one criterion opens while another is discharged by a forged statement of other bytes."""
+    vault.edit(SHIP, "[FALSIFY-SHOP-001, FALSIFY-SHOP-002]", "[FALSIFY-SHOP-001, FALSIFY-SHOP-002, FALSIFY-FALLEN-001]")
+    true = vault.statement_of("shop")
+    seen = tuple(replace(one, value=1) if one.name == "seed" else one for one in true.observations)
+    judged = tuple(
+        replace(one, artifacts=tuple(replace(bound, digest="ab" * 32) for bound in one.artifacts))
+        for one in true.judgements
+    )
+    _forged(vault, replace(true, observations=seen, judgements=judged, supersedes=(true.sha256,)))
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def measurement_forged_under_a_tripwire(vault):
+    """What was measured is too good to be true, and the statement says another number."""
+    wire = "tripwires: [{falsifier: FALSIFY-UNSEEN-001, measurement: nonfinite_values, when: {equals: 0}, why: so good}]"
+    vault.edit(SHIP, "falsifiers: [FALSIFY-UNSEEN-001]\n", f"falsifiers: [FALSIFY-UNSEEN-001]\n        {wire}\n")
+    vault.commit("a tripwire")
+    vault.record("unseen", signer=None, regions=False)
+    true = vault.statement_of("unseen")
+    (evidence_folder(vault.root, "shop") / f"{true.sha256}.json").unlink()
+    measured = replace(true.judgements[0].verdict.measurements[0], value=3)
+    first = replace(true.judgements[0], verdict=replace(true.judgements[0].verdict, measurements=(measured,)))
+    _forged(vault, replace(true, judgements=(first, *true.judgements[1:])))
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def status_kept_by_a_forged_statement(vault):
+    """The threshold is tightened beyond what is true, and a forged statement keeps the claim where it stood."""
+    known = set(vault.statements())
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5600}")
+    vault.commit("it asks for more")
+    vault.contract("record", "shop")
+    (new,) = set(vault.statements()) - known
+    true = vault.statements()[new]
+    (evidence_folder(vault.root, "shop") / f"{new}.json").unlink()
+    held = Verdict.of(True, examined=(1, "fields"), hidden_size=5600)
+    judged = tuple(
+        replace(one, verdict=held) if one.falsifier == "FALSIFY-SHOP-003" else one for one in true.judgements
+    )
+    _forged(vault, replace(true, judgements=judged))
+    _restored(vault)
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def broken_file_no_longer_told_of(vault):
+    """A file that was cut refuted a claim that no contract states; bytes from nowhere make it vanish."""
+    shutil.copytree(vault.root / "run/finetuned", vault.root / "cut")
+    (weights,) = (vault.root / "cut").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-8])
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: cut")
+    vault.edit("artifacts.yaml", "run: run\n", "")
+    vault.commit("a cut file")
+    vault.record("unseen")
+    vault.base = vault.commit("it fell")
+    shutil.copytree(vault.root / "run/finetuned", vault.root / "orphan")
+    (weights,) = (vault.root / "orphan").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    vault.edit("artifacts.yaml", "trained: cut", "trained: orphan")
+    vault.commit("other bytes")
+    vault.record("unseen", signer=None)
+    vault.edit("artifacts.yaml", "trained: orphan", "trained: gone")

@@ -28,7 +28,7 @@ def a_claim_more(vault):
 
 
 def a_threshold_tightened(vault):
-    vault.edit("contracts/fallen.yaml", "{equals: 1000}", "{equals: 1000, at_least: 1000}")
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 56, at_most: 64}")
 
 
 def a_threshold_loosened_by_an_amendment(vault):

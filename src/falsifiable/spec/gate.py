@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from falsifiable.contracts import TRUST_FILE
+from falsifiable.contracts import TRUST_FILE, claim_digest
 from falsifiable.contracts.comparison import compare_sets
 from falsifiable.evidence import deletions, sha256_of, short, verified
 from falsifiable.spec.findings import Finding
@@ -78,7 +78,7 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
     before, after = base.ledger.standings(), head.ledger.standings()
     statements, code = head.ledger.statements, head.ledger.code
     counted = standings(tuple(head.contracts.values()), statements, code, head.repository, vouching.doubt)
-    rises = list(unvouched_rises(before, after, counted, vouching))
+    rises = list(unvouched_rises(before, after, counted, vouching, _asking_otherwise(base, head)))
     ships = ship_movements(
         {one: (base.ship_files[one], _grounds(base, before, base)) for one in base.ship_files},
         {one: (head.ship_files[one], _grounds(head, after, base)) for one in head.ship_files},
@@ -103,7 +103,7 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
         undecided=tuple(dict.fromkeys(one.message for one in of_regions if one.kind == "undecided")),
         notes=tuple(_notes(of_regions, () if rises else tuple(_lower(counted, after)))),
         ships=ships,
-        unvouched=tuple(_lower(counted, after)),
+        unvouched=tuple(dict.fromkeys((*_lower(counted, after), *_contracts_of(rises, before, after)))),
     )
 
 
@@ -226,6 +226,34 @@ def _falsified(after: tuple[ContractStanding, ...], ships: tuple[ShipMovement, .
         for claim in standing.falsifiers:
             if claim.status < 0 and claim.falsifier not in waived:
                 yield Block("GATE-FALSIFIED", claim.falsifier, "; ".join(claim.needs))
+
+
+def _asking_otherwise(base: Side, head: Side) -> frozenset[str]:
+    """The falsifiers of both commits that are another claim, or judged by other code, than they were."""
+    found = set()
+    for name in base.contracts.keys() & head.contracts.keys():
+        was, now = base.contracts[name], head.contracts[name]
+        earlier = {one.id: one for one in was.falsifiers}
+        for one in now.falsifiers:
+            if one.id in earlier and (
+                base.code.semantics != head.code.semantics
+                or was.discharge != now.discharge
+                or claim_digest(was, earlier[one.id]) != claim_digest(now, one)
+                or base.code.catalogue.source_digests.get(one.check) != head.code.catalogue.source_digests.get(one.check)
+            ):
+                found.add(one.id)
+    return frozenset(found)
+
+
+def _contracts_of(
+    rises: list[Block], before: tuple[ContractStanding, ...], after: tuple[ContractStanding, ...]
+) -> Iterator[str]:
+    """The contracts that ``rises`` are about: judged again, they may be vouched for."""
+    subjects = {one.subject for one in rises}
+    there = {one.contract for one in after}
+    for standing in (*before, *after):
+        if standing.contract in there and subjects & {standing.contract, *(one.falsifier for one in standing.falsifiers)}:
+            yield standing.contract
 
 
 def _lower(counted: tuple[ContractStanding, ...], after: tuple[ContractStanding, ...]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from falsifiable.status.gate.block import Block
 from falsifiable.status.ladder import Status
@@ -19,6 +19,7 @@ def unvouched_rises(
     after: Iterable[ContractStanding],
     counted: Iterable[ContractStanding],
     vouching: Vouching,
+    changed: Collection[str] = (),
 ) -> Iterator[Block]:
     """Every claim that rose on the word of nobody, and every contract that stands higher because of one.
 
@@ -27,12 +28,15 @@ def unvouched_rises(
         after: where they stand at the later one, by all its evidence.
         counted: and by that of it which somebody vouches for.
         vouching: who vouches for what at the later commit.
+        changed: the falsifiers that ask for something else than they did, or are judged by other code: what they had
+            earned was earned for another claim, so that they start anew. A refutation is not forgotten.
     """
     stood = {one.contract: one for one in before}
     counting = {one.contract: one for one in counted}
     for standing in after:
         earlier = stood.get(standing.contract)
-        blocks = list(_of_falsifiers(earlier, standing, counting[standing.contract], vouching))
+        blocks = list(_of_falsifiers(earlier, standing, counting[standing.contract], vouching, changed))
+        blocks += _no_longer_told(earlier, standing, vouching)
         yield from blocks
         rose = standing.status > (earlier.status if earlier else Status.PROPOSED)
         if rose and not blocks and standing.status > counting[standing.contract].status:
@@ -51,9 +55,16 @@ def unsigned(counted: Iterable[ContractStanding], after: Iterable[ContractStandi
 
 
 def _of_falsifiers(
-    before: ContractStanding | None, after: ContractStanding, counted: ContractStanding, vouching: Vouching
+    before: ContractStanding | None,
+    after: ContractStanding,
+    counted: ContractStanding,
+    vouching: Vouching,
+    changed: Collection[str],
 ) -> Iterator[Block]:
-    stood = {one.falsifier: one.status for one in before.falsifiers} if before else {}
+    stood = {
+        one.falsifier: min(one.status, Status.PROPOSED) if one.falsifier in changed else one.status
+        for one in (before.falsifiers if before else ())
+    }
     counting: Mapping[str, FalsifierStanding] = {one.falsifier: one for one in counted.falsifiers}
     for claim in after.falsifiers:
         was = stood.get(claim.falsifier)
@@ -76,10 +87,39 @@ def _why_not(
     """
     if counted.status < claim.status:
         return "; ".join(counted.needs)
+    if was == Status.FALSIFIED and (claim.judgement is None or claim.judgement.verdict.outcome == "falsified"):
+        return "nothing answers what refuted it: that evidence only went stale, or was superseded by silence; record again"
     if was == Status.FALSIFIED and claim.judgement is not None:
         rests_on = next((one for one in standing.heads if one.sha256 == claim.rests_on), None)
         return vouching.doubt(rests_on, claim.judgement) if rests_on else ""
     return ""
+
+
+def _no_longer_told(
+    before: ContractStanding | None, after: ContractStanding, vouching: Vouching
+) -> Iterator[Block]:
+    """Claims that no contract states, such as that a file is whole, which fell and are told of no longer.
+
+    They vanish where newer evidence bound the same role and found nothing wrong: somebody must vouch for it.
+    """
+    told = {one.falsifier for one in after.falsifiers}
+    known = {one.sha256 for one in before.heads} if before else set()
+    for claim in before.falsifiers if before else ():
+        judged = claim.judgement
+        if claim.falsifier in told or claim.status != Status.FALSIFIED or judged is None or judged.claim_digest:
+            continue
+        roles = {one.role for one in judged.artifacts}
+        answers = [
+            vouching.doubt(statement, one)
+            for statement in after.heads
+            if statement.sha256 not in known
+            for one in statement.judgements
+            if any(bound.role in roles and bound.digest for bound in one.artifacts)
+        ]
+        if "" not in answers:
+            why = next(iter(answers), "nothing answers what refuted it")
+            message = f"is no longer told of, and was FALSIFIED: {why}"
+            yield Block("GATE-STATUS-UNVOUCHED", claim.falsifier, message, _SIGN)
 
 
 def _block(subject: str, was: Status | None, now: Status, why: str) -> Block:
