@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -70,6 +71,15 @@ def _plugins() -> list[str]:
     return sorted(plugins, key=lambda name: (name != STANDARD, name))
 
 
+def same_imports() -> dict[str, str]:
+    """What makes another interpreter (with ``-P``) import what this one does, and nothing of the folder it stands in.
+
+    Without it a folder called like a plugin, beside the contracts, would judge in the place of the plugin, and the
+    source digests would be those of the plugin.
+    """
+    return {"PYTHONPATH": os.pathsep.join(one or str(Path.cwd()) for one in sys.path)}
+
+
 def _known(plugin: str, cache: Cache) -> dict[str, Any]:
     """Signatures and source digests of a plugin's checks, or ``failed`` with the reason."""
     files = _plugin_files(plugin)
@@ -120,7 +130,8 @@ def _identities(files: Mapping[str, Path]) -> list[tuple[str, str, int, int]]:
 def _read_plugin(plugin: str, files: Mapping[str, Path]) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "falsifiable.validation.catalogue", plugin],
+            [sys.executable, "-P", "-m", "falsifiable.validation.catalogue", plugin],
+            env={**os.environ, **same_imports()},
             capture_output=True, text=True, timeout=LOAD_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -32,6 +32,14 @@ def code_here() -> Code:
     return Code(load_catalogue(), SEMANTICS)
 
 
+def _judging_paths(workspace: Path) -> frozenset[Path]:
+    """Where inside ``workspace`` judging code is looked for."""
+    workspace = workspace.resolve()
+    inside = [one for one in _searched() if one.is_relative_to(workspace)]
+    files = [file.resolve() for file in code_files()]
+    return frozenset(one for one in inside if any(file.is_relative_to(one) for file in files))
+
+
 def code_below(workspace: Path) -> tuple[str, ...]:
     """The folders inside ``workspace``, relative to it, that judging code is imported from.
 
@@ -101,8 +109,14 @@ def code_at(folder: Path, workspace: Path) -> Code:
 
 
 def _import_path(folder: Path, workspace: Path) -> list[str]:
-    """What is imported from the workspace is looked for in ``folder`` first; what is not there, where it always is."""
+    """What is imported from the workspace is looked for in ``folder`` first; what is not there, where it always is.
+
+    Where a folder of judging code is there in ``folder``, that of the workspace is not looked at: a plugin under a new
+    name would be listed for both commits, and nobody would see what it lost.
+    """
     workspace = workspace.resolve()
     here = _searched()
-    moved = [folder / one.relative_to(workspace) for one in here if one.is_relative_to(workspace)]
-    return [str(one) for one in (*moved, *here) if one.exists()]
+    moved = {one: folder / one.relative_to(workspace) for one in here if one.is_relative_to(workspace)}
+    left_out = {one for one in _judging_paths(workspace) if moved[one].exists() and one != workspace}
+    paths = (*moved.values(), *(one for one in here if one not in left_out))
+    return [str(one) for one in paths if one.exists()]

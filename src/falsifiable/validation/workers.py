@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from falsifiable.validation.catalogue import same_imports
 from falsifiable.validation.fork_server import A_JOB
 from falsifiable.validation.results import Cause
 
@@ -89,13 +90,13 @@ class _Server:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-c", _SERVE, str(theirs.fileno()), *imports],
+                [sys.executable, "-P", "-c", _SERVE, str(theirs.fileno()), *imports],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL if quiet else None,
                 stderr=subprocess.DEVNULL if quiet else None,
                 start_new_session=True,
-                env={**os.environ, "TMPDIR": folder, **_ENVIRONMENT},
+                env={**os.environ, **same_imports(), "TMPDIR": folder, **_ENVIRONMENT},
             )
         return cls(imports, process, ours)
 
