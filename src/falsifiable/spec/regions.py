@@ -187,6 +187,10 @@ def _of_block(token: Token, problems: list[RegionProblem]) -> Iterator[_Marker]:
     for line, text in enumerate(token.content.split("\n"), start=first):
         if not _LIKE_A_MARKER.search(text):
             continue
+        if text.strip() != token.content.strip():
+            message = "a marker stands inside other HTML, which may hide it; put blank lines around its line"
+            problems.append(RegionProblem(line, message))
+            continue
         marker = _marker(text.strip(), line)
         if isinstance(marker, _Marker) and token.level == 0:
             yield marker

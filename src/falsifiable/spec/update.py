@@ -131,13 +131,18 @@ class _Implied:
 
     def at_base(self, shown: str) -> tuple[bytes, ...]:
         """The bytes of every region of a file at the base, markers included."""
-        data = self.repository.file_at(self.base, shown) if self.base is not None else None
-        if data is None:
-            return ()
+        data = self._file_at_base(shown)
+        return tuple(data[one.start : one.end] for one in self.regions_at_base(shown))
+
+    def regions_at_base(self, shown: str) -> tuple[Region, ...]:
+        """The regions of a file at the base."""
         try:
-            return tuple(data[one.start : one.end] for one in find_regions(data).found)
+            return find_regions(self._file_at_base(shown)).found
         except RegionError:
             return ()
+
+    def _file_at_base(self, shown: str) -> bytes:
+        return (self.repository.file_at(self.base, shown) if self.base is not None else None) or b""
 
     def decided_for(self, region: Region) -> bool:
         """Whether it is known what ``region`` should be."""
@@ -211,7 +216,7 @@ def _check_region(implied: _Implied, shown: str, region: Region) -> Finding | No
         return _edited(shown, region, computed)
     if not implied.decided_for(region) or not _differs(region, computed):
         return None
-    if pending := _older_than(implied, region):
+    if pending := _older_than(implied, shown, region):
         names = ", ".join(short(one.sha256) for one in pending)
         message = f"region {region.name} is older than the evidence {names}"
         return Finding("pending", "note", shown, message, region.line, RECORD)
@@ -219,10 +224,16 @@ def _check_region(implied: _Implied, shown: str, region: Region) -> Finding | No
     return Finding("out-of-date", "error", shown, f"region {region.name} is out of date: {said}", region.line, RECORD)
 
 
-def _older_than(implied: _Implied, region: Region) -> tuple[Statement, ...]:
-    """The statements without which ``region`` would be right; none where it would not."""
+def _older_than(implied: _Implied, shown: str, region: Region) -> tuple[Statement, ...]:
+    """The statements without which ``region`` would be right; none where it would not.
+
+    What the region told of at the base is not unlearned: a region that was written back in time is out of date.
+    """
     ledger, spec = implied.ledger, implied.spec
     pending = _pending(ledger, spec, region)
+    for earlier in implied.regions_at_base(shown):
+        if earlier.name == region.name and not _digests(pending) <= _digests(_pending(ledger, spec, earlier)):
+            return ()
     before = planned_regions(ledger, spec, _without(ledger.statements, pending))[region.name] if pending else None
     return pending if region.content == before else ()
 
@@ -243,6 +254,10 @@ def _pending(ledger: Ledger, spec: str, region: Region) -> tuple[Statement, ...]
             reached.add(digest)
             waiting += known[digest].supersedes
     return tuple(known[digest] for digest in sorted(known) if digest not in reached)
+
+
+def _digests(statements: Iterable[Statement]) -> set[str]:
+    return {one.sha256 for one in statements}
 
 
 def _without(statements: Iterable[Statement], left_out: Iterable[Statement]) -> list[Statement]:
