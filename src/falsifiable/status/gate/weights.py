@@ -30,6 +30,7 @@ def weakened_ships(
             continue
         was, now = _criteria(before[spec]), _criteria(after[spec])
         yield from _rebased(was, now, hint)
+        yield from _moved(before[spec], after[spec], hint)
         for name in sorted(was.keys() & now.keys()):
             for message in _easier(was[name], now[name]):
                 yield Block("GATE-CRITERION-WEAKENED", name, message, hint)
@@ -54,6 +55,15 @@ def _rebased(
         points = shown(exact(now[name].points))
         message = f"is new and worth {points} points, so that every other criterion weighs less"
         yield Block("GATE-WEIGHTS-REBASED", name, message, hint)
+
+
+def _moved(was: Ship, now: Ship, hint: str) -> Iterator[Block]:
+    """Criteria that count in another deliverable: its percentage, and that of the one they left, move."""
+    homes = {one.id: name for name, content in now.deliverables.items() for one in content.criteria}
+    for name, content in was.deliverables.items():
+        for one in content.criteria:
+            if homes.get(one.id, name) != name:
+                yield Block("GATE-WEIGHTS-REBASED", one.id, f"counted in {name}, and counts in {homes[one.id]}", hint)
 
 
 def _easier(was: AcceptanceCriterion, now: AcceptanceCriterion) -> Iterator[str]:
