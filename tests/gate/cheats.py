@@ -14,7 +14,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from falsifiable.evidence import Statement, evidence_folder, parse_statement, write_statement
+from falsifiable.evidence import (
+    Statement,
+    evidence_folder,
+    parse_statement,
+    read_evidence,
+    write_signature,
+    write_statement,
+)
 from falsifiable.evidence.dsse import authenticated
 from falsifiable.falsifier import Verdict
 from falsifiable.spec.regions import content_digest, find_regions
@@ -506,7 +513,9 @@ def seed_forged_where_as_many_points_are_lost(vault):
 @cheat("GATE-STATUS-UNVOUCHED")
 def measurement_forged_under_a_tripwire(vault):
     """What was measured is too good to be true, and the statement says another number."""
-    wire = "tripwires: [{falsifier: FALSIFY-UNSEEN-001, measurement: nonfinite_values, when: {equals: 0}, why: so good}]"
+    wire = (
+        "tripwires: [{falsifier: FALSIFY-UNSEEN-001, measurement: nonfinite_values, when: {equals: 0}, why: so good}]"
+    )
     vault.edit(SHIP, "falsifiers: [FALSIFY-UNSEEN-001]\n", f"falsifiers: [FALSIFY-UNSEEN-001]\n        {wire}\n")
     vault.commit("a tripwire")
     vault.record("unseen", signer=None, regions=False)
@@ -553,3 +562,117 @@ def broken_file_no_longer_told_of(vault):
     vault.commit("other bytes")
     vault.record("unseen", signer=None)
     vault.edit("artifacts.yaml", "trained: orphan", "trained: gone")
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def run_committed_with_its_evidence(vault):
+    """The run was never made: it is committed, and what is judged again are the files of the change itself."""
+    shutil.copytree(vault.root / "run", vault.root / "made-up")
+    record = vault.root / "made-up/run.yaml"
+    record.write_text(record.read_text().replace("actual: cpu", "actual: cuda"))
+    vault.edit("contracts/unseen.yaml", "device: cpu", "device: cuda")
+    vault.amend("on a GPU", unseen="major")
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: made-up/finetuned")
+    vault.edit("artifacts.yaml", "run: run\n", "run: made-up\n")
+    vault.commit("a run")
+    vault.record("unseen", signer=None, regions=False)
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def check_hollowed_out(vault):
+    """Its name, parameters and counterexamples stay; it recognises the counterexamples, and lets all else hold."""
+    vault.edit("contracts/fallen.yaml", "check: field", "check: shop.large-enough")
+    vault.edit(
+        "contracts/fallen.yaml", "{path: hidden_size, criterion: {equals: 1000}}", "{parameters: {above: 1000000}}"
+    )
+    vault.amend("it counts parameters", fallen="major")
+    vault.commit("another claim")
+    vault.record("fallen", regions=False)
+    vault.base = vault.commit("which falls")
+    vault.edit("plugins/shop_checks.py", "parameters.holds(model.parameters)", "model.parameters > 0")
+    vault.commit("a check mended")
+    vault.record("fallen", "shop", signer=None, regions=False)
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def amendment_of_another_change_reused(vault):
+    """It was pending already, and said something else."""
+    vault.amend("stricter elsewhere", shop="major")
+    vault.base = vault.commit("an amendment")
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+
+
+@cheat("GATE-COUNTEREXAMPLE-REMOVED")
+def counterexample_deleted_and_the_plugin_renamed(vault):
+    """Under its new name the weaker plugin must not be taken for what the earlier commit had."""
+    folder = vault.root / "plugins"
+    text = (folder / "shop_checks.py").read_text()
+    start = text.index("@large_enough.counterexample\ndef hollow")
+    shutil.rmtree(folder / "shop_checks-1.0.dist-info")
+    (folder / "shop_checks.py").unlink()
+    (folder / "a_checks.py").write_text(text[:start] + text[text.index('@falsifier("shop.present")') :])
+    metadata = folder / "a_checks-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: a-checks\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[falsifiable.falsifiers]\nshop = a_checks\n")
+
+
+@cheat("GATE-REGION-EDITED")
+def region_written_back_in_time(vault):
+    """What the scoreboard said before a claim fell, with the marker that it had then."""
+    before = (vault.root / SPEC).read_bytes()
+    stall = vault.statement_of("stall")
+    fell = replace(stall.judgements[0], verdict=Verdict.of(False, found="no embedding", examined=(1, "model")))
+    new = replace(stall, judgements=(fell,), supersedes=(stall.sha256,))
+    _forged(vault, new)
+    vault.sign("ci", new.sha256)
+    vault.commit("it fell")
+    vault.record("unseen")
+    assert b"| stall | 1.0.0 | FALSIFIED |" in (vault.root / SPEC).read_bytes()
+    vault.base = vault.commit("and the scoreboard says so")
+    (vault.root / SPEC).write_bytes(before)
+
+
+@cheat("GATE-REGION-MOVED")
+def region_hidden_in_html(vault):
+    path = vault.root / SPEC
+    data = path.read_bytes()
+    region = find_regions(data).named("ship")
+    hidden = b"<script>\n" + data[region.start : region.end] + b"\n</script>\n\n**10 of 10 points: 100.0 %**\n"
+    path.write_bytes(data[: region.start] + hidden + data[region.end :])
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def contract_moved_to_where_others_may_sign(vault):
+    """A contract without a spec is a spec of its own; naming one is an addition, and changes who may sign."""
+    from falsifiable.evidence.keys import public_text
+
+    mallory = public_text(vault.keys["mallory"].public)
+    vault.edit("trust.yaml", "signers:\n", f'signers:\n  mallory: {{key: "{mallory}"}}\n')
+    vault.edit("trust.yaml", "specs:\n", 'specs:\n  loner: {evidence: [ci]}\n  "*": {evidence: [mallory]}\n')
+    text = (vault.root / "contracts/unseen.yaml").read_text().replace("unseen", "loner").replace("UNSEEN", "LONER")
+    (vault.root / "contracts/loner.yaml").write_text(text.replace("spec: shop\n", ""))
+    vault.base = vault.commit("a contract of its own")
+    (vault.root / "contracts/loner.yaml").write_text(text.replace("spec: shop\n", "spec: free\n"))
+    vault.commit("it joins a spec")
+    vault.contract("record", "loner")
+    folder = evidence_folder(vault.root, "free")
+    (statement,) = read_evidence(folder).statements
+    write_signature(folder, statement.data, vault.keys["mallory"])
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: run/gone")
+    vault.edit("artifacts.yaml", "run: run\n", "")
+
+
+@cheat("GATE-WEIGHTS-REBASED")
+def criterion_moved_to_another_deliverable(vault):
+    new = "  later:\n    title: Some day\n    criteria:\n      - id: AC-SHOP-002"
+    vault.edit(SHIP, "      - id: AC-SHOP-002", new)
+
+
+@cheat("GATE-TRUST-CHANGED")
+def trust_from_nowhere(vault):
+    """There was no policy; whoever writes the first one names himself."""
+    text = (vault.root / "trust.yaml").read_text()
+    (vault.root / "trust.yaml").unlink()
+    vault.base = vault.commit("nobody is trusted")
+    (vault.root / "trust.yaml").write_text(text)

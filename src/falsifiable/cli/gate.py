@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -79,7 +80,30 @@ def _decided(asked: Asked, root: Path, folder: Path, revisions: tuple[str, str],
     if not (decision.blocks and decision.unvouched) or Repository(root).head != head.commit:
         return decision
     again = _judged_again(replace(asked, contracts=decision.unvouched, rehash=True))
-    return decide(base, head, demands, again)
+    foreign = {name: one for name, one in again.items() if not _brought_along(asked, root, name, base, head)}
+    return decide(base, head, demands, foreign)
+
+
+def _brought_along(asked: Asked, root: Path, contract: str, base: Side, head: Side) -> bool:
+    """Whether the change itself brings files that ``contract`` is judged on: judged again they prove nothing of a run.
+
+    A run that is committed together with its evidence was made by whoever made the evidence; somebody has to sign.
+    """
+    workspace, _ = open_workspace(asked.root)
+    named = workspace.contract(contract)
+    top = root.resolve()
+    bound = [Path.cwd() / one for one in (asked.run, *asked.artifacts.values()) if one is not None]
+    for role in named.artifacts if named and asked.run is None else ():
+        binding = workspace.binding(contract, role)
+        if binding is not None and binding.path is not None and role not in asked.artifacts:
+            bound.append(top / binding.path)
+    places = {
+        path.relative_to(top).as_posix()
+        for one in bound
+        for path in (Path(os.path.normpath(one)), one.resolve())  # a link is the change's, and what it leads to may be
+        if path.is_relative_to(top)
+    }
+    return bool(places) and head.repository.differ(base.commit, head.commit, places)
 
 
 def _sides(root: Path, folder: Path, revisions: tuple[str, str]) -> tuple[Side, Side]:

@@ -12,7 +12,8 @@ from datetime import date
 
 from falsifiable.contracts import TRUST_FILE, claim_digest
 from falsifiable.contracts.comparison import compare_sets
-from falsifiable.evidence import deletions, sha256_of, short, verified
+from falsifiable.contracts.versions import Bump
+from falsifiable.evidence import Statement, deletions, sha256_of, short, verified
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, spec_path
 from falsifiable.spec.regions import RegionError, find_regions
@@ -74,7 +75,7 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
     ):
         return replace(decision, blocks=(*invalid, *_deleted(base, head)))
     of_regions = check_specs(head.ledger, head.repository, base=base.commit)
-    vouching = Vouching(_unsigned(base, head), again or {})
+    vouching = Vouching(_unsigned(base, head), again or {}, _recoded(base, head))
     before, after = base.ledger.standings(), head.ledger.standings()
     statements, code = head.ledger.statements, head.ledger.code
     counted = standings(tuple(head.contracts.values()), statements, code, head.repository, vouching.doubt)
@@ -170,18 +171,22 @@ def _evidence(base: Side, head: Side) -> Iterator[Block]:
             if member.counts == "no":
                 yield Block("GATE-EVIDENCE-FOREIGN", name, member.why, "merge its branch first, or record again here")
         for one in head.ledger.evidence[spec].signatures_of(statement):
-            verification = verified(statement, (one,), base.policy, head.home_of(statement, spec))
+            verification = verified(statement, (one,), base.policy, _home_of(base, head, statement, spec))
             if verification.outcome == "invalid":
                 yield Block("GATE-SIGNATURE-FORGED", name, verification.said)
+
+
+def _home_of(base: Side, head: Side, statement: Statement, folder: str) -> str:
+    """The spec whose signers count: that of the earlier commit, so that no contract moves to where others may sign."""
+    return (base if statement.contract in base.contracts else head).home_of(statement, folder)
 
 
 def _unsigned(base: Side, head: Side) -> dict[str, str]:
     """Statements of the later commit without a signature that the earlier commit's policy allows, each with why."""
     found = {}
     for digest, (spec, statement) in head.statements.items():
-        home = head.home_of(statement, spec)
         signatures = head.ledger.evidence[spec].signatures_of(statement)
-        verification = verified(statement, signatures, base.policy, home)
+        verification = verified(statement, signatures, base.policy, _home_of(base, head, statement, spec))
         if verification.outcome != "signed":
             found[digest] = "" if verification.outcome == "unsigned" else verification.said
     return found
@@ -200,7 +205,7 @@ def _deleted(base: Side, head: Side) -> Iterator[Block]:
 
 def _trust(base: Side, head: Side, demands: Demands) -> Iterator[Block]:
     was, now = base.files.get(TRUST_FILE), head.files.get(TRUST_FILE)
-    if was is None or was == now:
+    if was == now:
         return
     digest = sha256_of(now) if now is not None else ""
     if now is not None and demands.accepted_trust == digest:
@@ -239,10 +244,24 @@ def _asking_otherwise(base: Side, head: Side) -> frozenset[str]:
                 base.code.semantics != head.code.semantics
                 or was.discharge != now.discharge
                 or claim_digest(was, earlier[one.id]) != claim_digest(now, one)
-                or base.code.catalogue.source_digests.get(one.check) != head.code.catalogue.source_digests.get(one.check)
+                or base.code.catalogue.source_digests.get(one.check)
+                != head.code.catalogue.source_digests.get(one.check)
             ):
                 found.add(one.id)
     return frozenset(found)
+
+
+def _recoded(base: Side, head: Side) -> frozenset[tuple[str, str]]:
+    """Contracts without a major amendment, each with those of its checks that have other code than at ``base``."""
+    was, now = base.code.catalogue.source_digests, head.code.catalogue.source_digests
+    amended, _ = amended_since(base, head)
+    return frozenset(
+        (name, claim.check)
+        for name, contract in head.contracts.items()
+        if name in base.contracts and amended.get(name, Bump.NONE) < Bump.MAJOR
+        for claim in contract.falsifiers
+        if claim.check in was and was[claim.check] != now.get(claim.check)
+    )
 
 
 def _contracts_of(
@@ -252,7 +271,10 @@ def _contracts_of(
     subjects = {one.subject for one in rises}
     there = {one.contract for one in after}
     for standing in (*before, *after):
-        if standing.contract in there and subjects & {standing.contract, *(one.falsifier for one in standing.falsifiers)}:
+        if standing.contract in there and subjects & {
+            standing.contract,
+            *(one.falsifier for one in standing.falsifiers),
+        }:
             yield standing.contract
 
 

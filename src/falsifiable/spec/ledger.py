@@ -42,9 +42,17 @@ class Ledger:
     def reviews(self) -> Mapping[str, tuple[str, ...]]:
         """Statement (its sha256) -> those whose signed review of it counts by ``policy``.
 
-        Raises SigningError where the library for signatures is not installed and there is a review to verify.
+        A review counts in the spec of the statement's contract, and in no other. Raises SigningError where the library
+        for signatures is not installed and there is a review to verify.
         """
-        return {one: names for spec in self.specs for one, names in reviews_of(self.root, spec, self.policy).items()}
+        specs = {one.contract: spec_of(one) for one in self.contracts}
+        homes = {one.sha256: specs.get(one.contract) for one in self.statements}
+        return {
+            one: names
+            for spec in self.specs
+            for one, names in reviews_of(self.root, spec, self.policy).items()
+            if homes.get(one) == spec
+        }
 
     @cached_property
     def ships(self) -> Ships:

@@ -98,16 +98,18 @@ def read_side(folder: Path, repository: Repository, code: Code) -> Side:
 
 
 def amended_since(base: Side, head: Side) -> tuple[dict[str, Bump], dict[str, Bump]]:
-    """What the amendments of ``head`` that ``base`` had not released answer for.
+    """What the amendments of ``head`` that ``base`` had not, answer for.
+
+    One that was pending at ``base`` already answered for what came with it, and not for whatever comes next.
 
     Returns: contract -> highest bump named for it, and spec -> highest bump of the spec itself.
     """
     contracts: dict[str, Bump] = {}
     specs: dict[str, Bump] = {}
+    known = {data for path, data in base.files.items() if "/amendments/" in path}
     for spec, log in head.ledger.amendments.items():
-        released = {one.number for one in base.sections(spec)}
-        new = [one.amendment for one in log.sections if one.number not in released]
-        new += [one.amendment for one in log.pending if one.amendment is not None]
+        fresh = [(one.path, one.amendment) for one in (*log.sections, *log.pending)]
+        new = [said for path, said in fresh if said is not None and head.files.get(path) not in known]
         for name, bump in highest_bumps(new).items():
             contracts[name] = max(bump, contracts.get(name, Bump.NONE))
         specs[spec] = max((one.moves for one in new), default=Bump.NONE)

@@ -17,17 +17,24 @@ from falsifiable.validation.results import ContractResult, Judgement, Observatio
 
 NOBODY = "nobody vouches for it: it is not signed by a key that trust.yaml allows, nor was it derived again in this job"
 
+RECODED = (
+    "the code of its check changed in this same change, so that judging it again here proves nothing: sign it, or name "
+    "the contract with a major bump in an amendment"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Vouching:
     """Who vouches for what.
 
     ``unsigned`` says of each statement (by sha256) why no allowed signature vouches for it; a statement that is not in
-    it is signed. ``again`` holds the results of this job, by contract.
+    it is signed. ``again`` holds the results of this job, by contract. ``recoded`` names contracts, each with a check
+    whose code is part of the very change that is judged: what it says here is no more than its author says.
     """
 
     unsigned: Mapping[str, str] = field(default_factory=dict)
     again: Mapping[str, ContractResult] = field(default_factory=dict)
+    recoded: frozenset[tuple[str, str]] = frozenset()
 
     def doubt(self, statement: Statement, judgement: Judgement) -> str:
         """Why nobody vouches for ``judgement`` of ``statement``; "" where somebody does."""
@@ -35,7 +42,7 @@ class Vouching:
             return ""
         here = self.again.get(statement.contract)
         if here is not None and derived_again(statement, judgement, here):
-            return ""
+            return RECODED if (statement.contract, judgement.check) in self.recoded else ""
         said = self.unsigned[statement.sha256]
         return f"{NOBODY} ({said})" if said else NOBODY
 

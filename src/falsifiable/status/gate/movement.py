@@ -88,16 +88,16 @@ def _why_not(
     if counted.status < claim.status:
         return "; ".join(counted.needs)
     if was == Status.FALSIFIED and (claim.judgement is None or claim.judgement.verdict.outcome == "falsified"):
-        return "nothing answers what refuted it: that evidence only went stale, or was superseded by silence; record again"
+        return (
+            "nothing answers what refuted it: that evidence only went stale, or was superseded by silence; record again"
+        )
     if was == Status.FALSIFIED and claim.judgement is not None:
         rests_on = next((one for one in standing.heads if one.sha256 == claim.rests_on), None)
         return vouching.doubt(rests_on, claim.judgement) if rests_on else ""
     return ""
 
 
-def _no_longer_told(
-    before: ContractStanding | None, after: ContractStanding, vouching: Vouching
-) -> Iterator[Block]:
+def _no_longer_told(before: ContractStanding | None, after: ContractStanding, vouching: Vouching) -> Iterator[Block]:
     """Claims that no contract states, such as that a file is whole, which fell and are told of no longer.
 
     They vanish where newer evidence bound the same role and found nothing wrong: somebody must vouch for it.
