@@ -77,7 +77,8 @@ def same_imports() -> dict[str, str]:
     Without it a folder called like a plugin, beside the contracts, would judge in the place of the plugin, and the
     source digests would be those of the plugin.
     """
-    return {"PYTHONPATH": os.pathsep.join(one or str(Path.cwd()) for one in sys.path)}
+    asked_for = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
+    return {"PYTHONPATH": os.pathsep.join(one or str(Path.cwd()) for one in (*sys.path, *asked_for))}
 
 
 def _known(plugin: str, cache: Cache) -> dict[str, Any]:
