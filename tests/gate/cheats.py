@@ -676,3 +676,57 @@ def trust_from_nowhere(vault):
     (vault.root / "trust.yaml").unlink()
     vault.base = vault.commit("nobody is trusted")
     (vault.root / "trust.yaml").write_text(text)
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def helper_beside_a_check_hollowed_out(vault):
+    """The check imports a module that lies beside it and is no part of the plugin; only that module changes."""
+    vault.edit("contracts/fallen.yaml", "check: field", "check: shop.large-enough")
+    vault.edit(
+        "contracts/fallen.yaml", "{path: hidden_size, criterion: {equals: 1000}}", "{parameters: {above: 1000000}}"
+    )
+    helper = vault.root / "plugins/shop_help.py"
+    helper.write_text("def count(model):\n    return model.parameters\n")
+    vault.edit("plugins/shop_checks.py", "parameters.holds(model.parameters)", "parameters.holds(count(model))")
+    vault.edit(
+        "plugins/shop_checks.py", "from falsifiable import", "from shop_help import count\nfrom falsifiable import"
+    )
+    vault.amend("it counts parameters, with help", fallen="major", shop="major")
+    vault.commit("another claim")
+    vault.record("fallen", "shop", regions=False)
+    vault.base = vault.commit("which falls")
+    helper.write_text("def count(model):\n    return model.parameters * 1000\n")
+    vault.commit("a helper mended")
+    vault.record("fallen", "shop", signer=None, regions=False)
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def cache_of_the_job_poisoned(vault):
+    """What the gate's job would judge again stands in the user's cache already, as an earlier step left it there."""
+    vault.edit("contracts/fallen.yaml", "The hidden size is a thousand", "The hidden size is one thousand")
+    vault.commit("a claim in other words")
+    vault.record("fallen", signer=None, regions=False)
+    (said,) = (one for one in vault.statements().values() if one.contract == "fallen" and one.supersedes)
+    (evidence_folder(vault.root, "shop") / f"{said.sha256}.json").unlink()
+    (judged,) = said.judgements
+    _forged(vault, replace(said, judgements=(replace(judged, verdict=replace(judged.verdict, outcome="held")),)))
+    cache = vault.root.parent / "cache of the job"
+    shutil.copytree(vault.environment["FALSIFIABLE_CACHE"], cache)
+    for entry in (cache / "verdicts").rglob("*.json"):
+        if "expected equal to 1000" in entry.read_text():
+            entry.write_text(entry.read_text().replace('"outcome": "falsified"', '"outcome": "held"'))
+    vault.environment["FALSIFIABLE_CACHE"] = str(cache)
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def earlier_commit_rewritten_by_a_plugin(vault):
+    """The code of the later commit runs in the gate's job, and looks for what the gate has written down."""
+    vault.edit(
+        "plugins/shop_checks.py",
+        "from falsifiable import",
+        "import pathlib, tempfile\n"
+        "for one in pathlib.Path(tempfile.gettempdir()).glob('contract-gate-*/base/contracts/shop.yaml'):\n"
+        "    one.write_text(one.read_text().replace('at_least: 56', 'at_least: 5'))\n"
+        "from falsifiable import",
+    )
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")

@@ -18,6 +18,7 @@ from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
 if TYPE_CHECKING:
+    from falsifiable.validation.cache import Cache
     from falsifiable.validation.mutation_results import MutationReport
 
 MEBIBYTE = 1 << 20
@@ -188,15 +189,18 @@ def chosen_contracts(workspace: Workspace, names: Sequence[str]) -> tuple[Contra
 
 
 def run_validation(
-    asked: Asked, workspace: Workspace, catalogue: Catalogue, *, quiet: bool = False
+    asked: Asked, workspace: Workspace, catalogue: Catalogue, *, quiet: bool = False, cache: Cache | None = None
 ) -> tuple[ContractResult, ...]:
-    """Validate what was asked, with progress on a terminal."""
+    """Validate what was asked, with progress on a terminal.
+
+    What ``cache``, by default that of the user, knows already is not judged again.
+    """
     from falsifiable.report.progress import progress
     from falsifiable.validation import validate_workspace
 
     arguments = _arguments(asked, workspace)
     with progress(quiet=quiet) as listener:
-        return validate_workspace(workspace, catalogue, **arguments, listeners=[listener])
+        return validate_workspace(workspace, catalogue, **arguments, listeners=[listener], cache=cache)
 
 
 def run_challenge(

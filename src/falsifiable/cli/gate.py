@@ -20,6 +20,7 @@ from falsifiable.evidence import GitError, Repository
 from falsifiable.report.gate import FORMATS
 from falsifiable.spec.gate import Decision, Demands, decide
 from falsifiable.spec.side import Side, read_side
+from falsifiable.validation.cache import Cache
 from falsifiable.validation.results import ContractResult
 
 READ = (CONTRACTS_FOLDER, "spec", TRUST_FILE)
@@ -79,7 +80,7 @@ def _decided(asked: Asked, root: Path, folder: Path, revisions: tuple[str, str],
     decision = decide(base, head, demands)
     if not (decision.blocks and decision.unvouched) or Repository(root).head != head.commit:
         return decision
-    again = _judged_again(replace(asked, contracts=decision.unvouched, rehash=True))
+    again = _judged_again(replace(asked, contracts=decision.unvouched), Cache(folder / "nothing is known"))
     foreign = {name: one for name, one in again.items() if not _brought_along(asked, root, name, base, head)}
     return decide(base, head, demands, foreign)
 
@@ -107,25 +108,29 @@ def _brought_along(asked: Asked, root: Path, contract: str, base: Side, head: Si
 
 
 def _sides(root: Path, folder: Path, revisions: tuple[str, str]) -> tuple[Side, Side]:
-    """Both commits, exported below ``folder`` and read with the code that each of them has."""
+    """Both commits, exported below ``folder`` and read with the code that each of them has.
+
+    The later commit's code runs while its checks are listed: what is judged by is exported only afterwards.
+    """
     from falsifiable.validation.code_at import CodeError, code_at, code_below, code_here
 
     checked_out, code = Repository(root), code_below(root)
-    base, head = (
-        _exported(root, folder / name, revision, (*READ, *code))
-        for name, revision in zip(("base", "head"), revisions, strict=True)
-    )
+    places = (*READ, *code)
+    base, head = (_known(root, revision) for revision in revisions)
     try:
         here = checked_out.head == head.head and not checked_out.dirty
-        of_head = code_here() if here else code_at(folder / "head", root)
+        of_head = code_here() if here else code_at(_exported(head, folder / "code", places), root)
         same = not checked_out.differ(str(base.head), str(head.head), code)
-        of_base = of_head if same else code_at(folder / "base", root)
+        of_base = of_head if same else code_at(_exported(base, folder / "code of base", places), root)
     except CodeError as error:
         raise Failure(f"the checks of a commit cannot be listed: {error}", ExitCode.COULD_NOT_RUN) from error
-    return read_side(folder / "base", base, of_base), read_side(folder / "head", head, of_head)
+    return (
+        read_side(_exported(base, folder / "base", places), base, of_base),
+        read_side(_exported(head, folder / "head", places), head, of_head),
+    )
 
 
-def _exported(root: Path, folder: Path, revision: str, places: Sequence[str]) -> Repository:
+def _known(root: Path, revision: str) -> Repository:
     repository = Repository(root, revision)
     if repository.problem:
         raise Failure(f"{root} is in no git repository ({repository.problem}); a gate compares two commits")
@@ -135,16 +140,20 @@ def _exported(root: Path, folder: Path, revision: str, places: Sequence[str]) ->
             f"git knows no revision {revision!r} here; {hint}",
             ExitCode.COULD_NOT_RUN if repository.shallow else ExitCode.INVALID,
         )
-    folder.mkdir()
-    repository.export(folder, places)
     return repository
 
 
-def _judged_again(asked: Asked) -> Mapping[str, ContractResult]:
-    """What this job finds on the bytes bound here, by contract."""
+def _exported(repository: Repository, folder: Path, places: Sequence[str]) -> Path:
+    folder.mkdir()
+    repository.export(folder, places)
+    return folder
+
+
+def _judged_again(asked: Asked, cache: Cache) -> Mapping[str, ContractResult]:
+    """What this job finds on the bytes bound here, by contract, whatever an earlier job put into the user's cache."""
     from falsifiable.cli.standing import with_known_commands
 
     workspace, catalogue = open_workspace(asked.root)
-    results = run_validation(asked, workspace, catalogue)
+    results = run_validation(asked, workspace, catalogue, cache=cache)
     known = with_known_commands(results, Repository(workspace.root))
     return {one.contract: one for one in known}

@@ -108,8 +108,8 @@ def amended_since(base: Side, head: Side) -> tuple[dict[str, Bump], dict[str, Bu
     specs: dict[str, Bump] = {}
     known = {data for path, data in base.files.items() if "/amendments/" in path}
     for spec, log in head.ledger.amendments.items():
-        fresh = [(one.path, one.amendment) for one in (*log.sections, *log.pending)]
-        new = [said for path, said in fresh if said is not None and head.files.get(path) not in known]
+        found = {one.path: one.amendment for one in log.sections} | {one.path: one.amendment for one in log.pending}
+        new = [said for path, said in found.items() if said is not None and head.files.get(path) not in known]
         for name, bump in highest_bumps(new).items():
             contracts[name] = max(bump, contracts.get(name, Bump.NONE))
         specs[spec] = max((one.moves for one in new), default=Bump.NONE)

@@ -12,9 +12,12 @@ import importlib.util
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+import sysconfig
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, fields
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -28,6 +31,8 @@ from falsifiable.validation.source_digest import parse_distribution, source_dige
 GROUP = "falsifiable.falsifiers"
 STANDARD = "falsifiers"
 LOAD_SECONDS = 60
+
+_IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +116,45 @@ def resolve(signature: CheckSignature) -> Falsifier:
 
 
 def _plugin_files(plugin: str) -> dict[str, Path]:
-    """Dotted module name -> source file, for a module or a package and everything below it."""
+    """Dotted module name -> source file, for a module or a package, everything below it, and what lies beside it.
+
+    A module that lies beside a plugin and is imported by it is as much its source as its own files are. Where many
+    plugins are installed into one folder, what lies beside one is another's.
+    """
     found = importlib.util.find_spec(plugin)
     if found is None or found.origin is None:
         return {}
-    files = {plugin: Path(found.origin)}
-    for folder in found.submodule_search_locations or []:
-        root = Path(folder)
-        for path in sorted(root.rglob("*.py")):
-            parts = path.relative_to(root).with_suffix("").parts
-            files[".".join((plugin, *(part for part in parts if part != "__init__")))] = path
+    origin = Path(found.origin)
+    beside = origin.parent.parent if found.submodule_search_locations else origin.parent
+    files = _below(plugin, origin)
+    waiting = [] if str(beside) in sysconfig.get_paths().values() else list(files.values())
+    while waiting:
+        for name in _imported_by(waiting.pop()):
+            neighbours = {} if name in files else _beside(beside, name)
+            files |= neighbours
+            waiting += neighbours.values()
     return files
+
+
+def _below(name: str, origin: Path) -> dict[str, Path]:
+    """The module ``name``, and everything below it where it is a package."""
+    files = {name: origin}
+    if origin.name == "__init__.py":
+        for path in sorted(origin.parent.rglob("*.py")):
+            parts = path.relative_to(origin.parent).with_suffix("").parts
+            files[".".join((name, *(part for part in parts if part != "__init__")))] = path
+    return files
+
+
+def _beside(folder: Path, name: str) -> dict[str, Path]:
+    origins = (folder / name / "__init__.py", folder / f"{name}.py")
+    return next((_below(name, one) for one in origins if one.is_file()), {})
+
+
+def _imported_by(file: Path) -> Iterator[str]:
+    """The first parts of the modules that ``file`` imports, and some words more where a text reads like an import."""
+    for of, names in _IMPORTED.findall(file.read_text(encoding="utf-8", errors="replace")):
+        yield from [of] if of else (one.strip().partition(".")[0].partition(" ")[0] for one in names.split(","))
 
 
 def _identities(files: Mapping[str, Path]) -> list[tuple[str, str, int, int]]:
@@ -139,20 +172,26 @@ def _read_plugin(plugin: str, files: Mapping[str, Path]) -> dict[str, Any]:
         return {"failed": f"importing it took longer than {LOAD_SECONDS} seconds"}
     if done.returncode != 0:
         return {"failed": (done.stderr.strip().splitlines() or ["it ended without a message"])[-1]}
-    read = json.loads(done.stdout)
-    distribution = parse_distribution(files)
     try:
+        read = json.loads(done.stdout)
+    except ValueError:
+        return {"failed": "it writes to the standard output while it is imported, where its checks are listed"}
+    try:
+        distribution = parse_distribution(files)
         digests = {name: source_digest(distribution, map(tuple, one)) for name, one in read["functions"].items()}
     except KeyError as missing:
         return {"failed": f"the function {missing} of a check is not at the top level of one of its modules"}
+    except SyntaxError as error:
+        return {"failed": f"{error.filename}:{error.lineno}: {error.msg}"}
     return {"signatures": read["signatures"], "source_digests": digests}
 
 
 def print_signatures(plugin: str) -> None:
     """Import ``plugin`` with all its modules; print its checks' signatures and functions as JSON."""
-    package = importlib.import_module(plugin)
-    for module in pkgutil.walk_packages(getattr(package, "__path__", []), plugin + "."):
-        importlib.import_module(module.name)
+    with redirect_stdout(sys.stderr):  # what a module prints is no part of the listing
+        package = importlib.import_module(plugin)
+        for module in pkgutil.walk_packages(getattr(package, "__path__", []), plugin + "."):
+            importlib.import_module(module.name)
     of_plugin = {
         name: one
         for name, one in REGISTRY.items()

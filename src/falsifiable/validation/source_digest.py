@@ -43,7 +43,7 @@ class Distribution:
 
 def parse_distribution(files: Mapping[str, Path]) -> Distribution:
     """Parse ``files`` (dotted module name -> path). Raises SyntaxError and OSError."""
-    return Distribution({name: _parse(name, path.read_text(encoding="utf-8"), files) for name, path in files.items()})
+    return Distribution({name: _parse(name, path, files) for name, path in files.items()})
 
 
 def source_digest(distribution: Distribution, functions: Iterable[Place]) -> str:
@@ -56,8 +56,8 @@ def source_digest(distribution: Distribution, functions: Iterable[Place]) -> str
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _parse(name: str, text: str, files: Mapping[str, Path]) -> Module:
-    tree = ast.parse(text)
+def _parse(name: str, path: Path, files: Mapping[str, Path]) -> Module:
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
     definitions: dict[str, list[ast.stmt]] = {}
     for statement in tree.body:
         for defined in _names_defined(statement):
