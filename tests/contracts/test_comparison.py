@@ -25,7 +25,7 @@ EDITS = [
     ("version: 1.4.0", "version: 1.5.0", "version", "changed", "contract amend release writes it"),
     ("title: What is", "title: All that is", "title", "reworded", "the title reads differently"),
     ("spec: ship-two", "spec: thunder", "spec", "changed", "it counts in thunder, and counted in ship-two"),
-    ("spec: ship-two\n", "", "spec", "removed", "it counts in no spec, and counted in ship-two"),
+    ("spec: ship-two\n", "", "spec", "changed", "it counts in retrieval, and counted in ship-two"),
     ("section 50, ", "", "references", "reworded", "other sources"),
     ("[packaging]", "[]", "requires packaging", "loosened", "it may stand above packaging now"),
     ("[packaging]", "[packaging, safety]", "requires safety", "tightened", "it cannot stand above safety any more"),
@@ -91,6 +91,13 @@ def test_one_edit_is_one_change(old: str, new: str, subject: str, kind: str, why
     demanded = "none" if subject == "version" else DEMANDED[kind].word  # type: ignore[index]
     assert told(compared) == [(subject, kind, demanded)]
     assert why in compared.changes[0].why
+
+
+def test_conditions_where_there_were_none_let_more_be_earned_and_are_no_mere_addition(signatures: Signatures) -> None:
+    conditions = TEXT[TEXT.index("discharge:") : TEXT.index("unguarded:")]
+    (change,) = compare_contracts(contract(edited((conditions, ""))), contract(), signatures).changes
+    assert (change.subject, change.kind, change.demands) == ("discharge", "changed", Bump.MAJOR)
+    assert "can earn DISCHARGED now" in change.why
 
 
 def test_every_key_of_a_contract_is_compared() -> None:

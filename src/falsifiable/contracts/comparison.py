@@ -19,7 +19,7 @@ from falsifiable.contracts.changes import Change, ChangeKind, change_of
 from falsifiable.contracts.claim_comparison import Claim, compare_claims, makes_the_same_claim
 from falsifiable.contracts.criteria import as_criterion
 from falsifiable.contracts.criterion_comparison import compare_criteria
-from falsifiable.contracts.model import Contract, Criterion
+from falsifiable.contracts.model import Contract, Criterion, spec_of
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.contracts.value_sets import shown_criterion
 from falsifiable.contracts.versions import Bump, bumped
@@ -204,11 +204,10 @@ def _admitted(contract: Contract) -> dict[str, str]:
 
 
 def _spec(name: str, before: Contract, after: Contract) -> Iterator[Change]:
-    was, now = before.spec or "", after.spec or ""
+    was, now = spec_of(before), spec_of(after)
     if was != now:
-        kind: ChangeKind = "changed" if was and now else "added" if now else "removed"
-        why = f"it counts in {now or 'no spec'}, and counted in {was or 'none'}: evidence and points are kept by spec"
-        yield change_of(name, "spec", kind, was, now, why)
+        why = f"it counts in {now}, and counted in {was}: evidence is kept, signed and weighed by spec"
+        yield change_of(name, "spec", "changed", was, now, why)
 
 
 def _required(name: str, before: Contract, after: Contract) -> Iterator[Change]:
@@ -263,9 +262,9 @@ def _renamed(removed: Mapping[str, Claim], added: Mapping[str, Claim]) -> dict[s
 def _discharge(name: str, before: Contract, after: Contract) -> Iterator[Change]:
     was, now = _conditions(before), _conditions(after)
     if bool(before.discharge) != bool(after.discharge):
-        kind: ChangeKind = "added" if after.discharge else "removed"
+        kind: ChangeKind = "changed" if after.discharge else "removed"
         why = (
-            "the claims have to reach DISCHARGED, by these conditions"
+            "the claims can earn DISCHARGED now, by these conditions; INTEGRATION was all they could"
             if after.discharge
             else "nothing is asked for DISCHARGED any more: the claims count as met at INTEGRATION"
         )
