@@ -59,10 +59,11 @@ def grounds(
     reviews: Mapping[str, tuple[str, ...]] | None = None,
     code: JudgingCode = CODE,
     history: Any = None,
+    folder: str = "ship",
 ) -> Grounds:
     known, past = tuple(contracts), history or Everywhere()
     stand = standings(known, statements, code, past)
-    return Grounds(known, stand, statements, code, past, reviews or {})
+    return Grounds(known, stand, statements, code, past, {one.sha256: folder for one in statements}, reviews or {})
 
 
 def acceptance(name: str = "AC-1", *falsifiers: str, points: float = 5.0, **more: Any) -> AcceptanceCriterion:

@@ -69,6 +69,12 @@ def test_each_file_of_what_was_judged_is_named() -> None:
     ]
 
 
+def test_a_statement_is_named_where_it_lies_though_its_contract_moved() -> None:
+    left_behind = recorded()
+    (found,) = below(walk("LOSS", grounds([TRAINING], left_behind, folder="an-earlier-spec")), "statement")
+    assert found.facts["file"] == f"spec/an-earlier-spec/evidence/{left_behind.sha256}.json"
+
+
 def test_what_a_criterion_needs_beside_its_falsifiers_stands_with_it() -> None:
     wire = Tripwire("LOSS", "loss", Criterion(below=3), "too good")
     on = grounds([replace(TRAINING, requires=("base",))], recorded(), reviews={recorded().sha256: ("A. Reviewer",)})

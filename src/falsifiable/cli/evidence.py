@@ -257,15 +257,11 @@ def _one(evidence: Mapping[str, Evidence], digest: str) -> tuple[str, Statement]
 
 def _unnamed(root: Path, evidence: Mapping[str, Evidence], *, every: bool) -> list[tuple[str, Statement]]:
     """What is signed where nothing is named: statements that are not committed as they are, or all current ones."""
-    from falsifiable.evidence import Repository, evidence_folder, heads
+    from falsifiable.evidence import Repository, heads, statement_path
 
     if every:
         return [(spec, one) for spec in evidence for one in heads(evidence[spec].statements)]
-    paths = {
-        (evidence_folder(root, spec) / f"{one.sha256}.json").relative_to(root).as_posix(): (spec, one)
-        for spec in evidence
-        for one in evidence[spec].statements
-    }
+    paths = {statement_path(spec, one.sha256): (spec, one) for spec in evidence for one in evidence[spec].statements}
     return [paths[path] for path in sorted(Repository(root).changed_paths(paths))]
 
 

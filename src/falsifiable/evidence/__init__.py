@@ -27,6 +27,7 @@ from falsifiable.evidence.store import (
     matching,
     read_all_evidence,
     read_evidence,
+    statement_path,
     write_statement,
 )
 from falsifiable.evidence.trust import SignatureCheck, Verification, verified
@@ -39,6 +40,6 @@ __all__ = [
     "describe_environment", "entries_of", "envelope_of", "evidence_folder", "exclusive", "generate_key", "heads",
     "in_succession", "keyid_of", "matching", "parse_canonical", "parse_envelope", "parse_statement",
     "read_all_evidence", "read_evidence", "read_private_key", "read_reviews", "remove_abandoned", "remove_durably",
-    "reviews_of", "sha256_of", "short", "statement_of", "verified", "write_atomically", "write_key_pair", "write_new",
-    "write_review", "write_signature", "write_statement",
+    "reviews_of", "sha256_of", "short", "statement_of", "statement_path", "verified", "write_atomically",
+    "write_key_pair", "write_new", "write_review", "write_signature", "write_statement",
 ]  # fmt: skip

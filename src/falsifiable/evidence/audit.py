@@ -14,7 +14,7 @@ from falsifiable.evidence.git import History
 from falsifiable.evidence.problem import EvidenceProblem
 from falsifiable.evidence.reviews import read_reviews, reviews_folder
 from falsifiable.evidence.statement import Statement
-from falsifiable.evidence.store import Evidence, evidence_folder
+from falsifiable.evidence.store import Evidence, evidence_folder, statement_path
 from falsifiable.evidence.trust import Verification, verified
 
 AuditKind = Literal["broken", "signature", "unsigned", "history", "gap", "misplaced", "review", "unfinished", "policy"]
@@ -71,7 +71,7 @@ class Docket:
 
     def place(self, spec: str, statement: Statement) -> str:
         """Where ``statement`` lies, relative to the workspace."""
-        return self.shown(evidence_folder(self.root, spec) / f"{statement.sha256}.json")
+        return statement_path(spec, statement.sha256)
 
     def verification(self, spec: str, statement: Statement) -> Verification:
         """Who of those that the policy allows for its contract has signed a statement that lies in ``spec``."""

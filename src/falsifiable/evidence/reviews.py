@@ -24,6 +24,7 @@ from falsifiable.evidence.problem import EvidenceProblem
 from falsifiable.evidence.shape import misshapen
 from falsifiable.evidence.signatures import Signature, envelopes_in, write_signature
 from falsifiable.evidence.statement import STATEMENT_TYPE
+from falsifiable.evidence.store import statement_path
 from falsifiable.evidence.trust import SignatureCheck, checked
 
 REVIEW_TYPE = "https://in-toto.io/attestation/svr/v0.1"
@@ -54,7 +55,7 @@ class Review:
 
     def to_json(self) -> dict[str, Any]:
         """The review as in-toto JSON data."""
-        subject = {"name": f"spec/{self.spec}/evidence/{self.statement}.json", "digest": {"sha256": self.statement}}
+        subject = {"name": statement_path(self.spec, self.statement), "digest": {"sha256": self.statement}}
         return {
             "_type": STATEMENT_TYPE,
             "subject": [subject],

@@ -57,6 +57,11 @@ def evidence_folder(root: Path, spec: str) -> Path:
     return root / "spec" / spec / "evidence"
 
 
+def statement_path(spec: str, digest: str) -> str:
+    """Where the statement with this sha256 lies among the evidence of ``spec``, relative to the workspace."""
+    return evidence_folder(Path(), spec).joinpath(f"{digest}.json").as_posix()
+
+
 def write_statement(folder: Path, statement: Statement) -> Path:
     """Write ``statement`` under its digest; where it is already there, nothing happens. Raises OSError.
 

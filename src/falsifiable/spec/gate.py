@@ -13,7 +13,7 @@ from datetime import date
 from falsifiable.contracts import TRUST_FILE, claim_digest
 from falsifiable.contracts.comparison import compare_sets
 from falsifiable.contracts.versions import Bump
-from falsifiable.evidence import Statement, deletions, sha256_of, short, verified
+from falsifiable.evidence import Statement, deletions, sha256_of, short, statement_path, verified
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, spec_path
 from falsifiable.spec.regions import RegionError, find_regions
@@ -164,7 +164,7 @@ def _amendment_faults(found: tuple[Finding, ...]) -> Iterator[Block]:
 def _evidence(base: Side, head: Side) -> Iterator[Block]:
     """New statements from outside this history, and signatures that are not of what they lie beside."""
     for digest, (spec, statement) in head.statements.items():
-        name = f"spec/{spec}/evidence/{digest}.json"
+        name = statement_path(spec, digest)
         context = statement.context
         if digest not in base.statements and context.commit is not None:
             member = head.repository.membership(context.commit, context.trees)
@@ -221,7 +221,9 @@ def _grounds(
     """What the ship files of ``side`` are weighed by; reviews count by the policy of the earlier commit."""
     ledger = replace(side.ledger, policy=policy.policy)
     doubt = vouching.doubt if vouching else nobody_doubts
-    return Grounds(ledger.contracts, where, ledger.statements, ledger.code, ledger.history, ledger.reviews, doubt)
+    return Grounds(
+        ledger.contracts, where, ledger.statements, ledger.code, ledger.history, ledger.folders, ledger.reviews, doubt
+    )
 
 
 def _falsified(after: tuple[ContractStanding, ...], ships: tuple[ShipMovement, ...]) -> Iterator[Block]:

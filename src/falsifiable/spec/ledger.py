@@ -55,6 +55,11 @@ class Ledger:
         }
 
     @cached_property
+    def folders(self) -> Mapping[str, str]:
+        """Statement (its sha256) -> the spec among whose evidence it lies."""
+        return {one.sha256: spec for spec, evidence in self.evidence.items() for one in evidence.statements}
+
+    @cached_property
     def ships(self) -> Ships:
         """The ship files, read when they are first asked for."""
         return load_ships(self.root, self.contracts)
@@ -89,7 +94,7 @@ class Ledger:
         """What ship files are weighed by: all statements, or those given."""
         known = self.statements if statements is None else tuple(statements)
         stand = standings(self.contracts, known, self.code, self.history)
-        return Grounds(self.contracts, stand, known, self.code, self.history, self.reviews)
+        return Grounds(self.contracts, stand, known, self.code, self.history, self.folders, self.reviews)
 
     def bearing_on(self, spec: str) -> frozenset[str]:
         """The contracts whose evidence bears on the regions of ``spec``: its own, those that its ship file leans on,

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from falsifiable.evidence import EvidenceProblem, Repository, Statement, remove_abandoned, short, write_atomically
+from falsifiable.evidence import (
+    EvidenceProblem,
+    Repository,
+    Statement,
+    remove_abandoned,
+    short,
+    statement_path,
+    write_atomically,
+)
 from falsifiable.spec.amendment_check import check_amendments, released_faults
 from falsifiable.spec.findings import Finding, differences
 from falsifiable.spec.ledger import Ledger, changelog_path, planned_regions, rests_on, spec_path
@@ -111,7 +119,7 @@ def check_spec(ledger: Ledger, spec: str, repository: Repository, *, base: str |
         *(Finding("undecided", "inconclusive", shown, f"cannot be checked: {why}") for why in undecided),
         *found,
         *_check_file(implied, changelog_path(ledger.root, spec))[1],
-        *(finding for one in of_spec for finding in _stale(spec, one, fails=not in_step)),
+        *(finding for one in of_spec for finding in _stale(ledger.folders, one, fails=not in_step)),
     )
 
 
@@ -271,7 +279,7 @@ def _edited(shown: str, region: Region, computed: str) -> Finding:
     return Finding("edited", "error", shown, f"region {region.name} was edited by hand: {said}", region.line, hint)
 
 
-def _stale(spec: str, standing: ContractStanding, *, fails: bool) -> Iterator[Finding]:
+def _stale(folders: Mapping[str, str], standing: ContractStanding, *, fails: bool) -> Iterator[Finding]:
     """One finding per reason, with everything it demotes."""
     by_reason: dict[str, list[FalsifierStanding]] = {reason: [] for reason in standing.stale}
     for falsifier in standing.falsifiers:
@@ -280,7 +288,7 @@ def _stale(spec: str, standing: ContractStanding, *, fails: bool) -> Iterator[Fi
                 by_reason.setdefault(reason, []).append(falsifier)
     for reason, falsifiers in by_reason.items():
         met = sorted({one.stale_in[reason] for one in falsifiers}) or [one.sha256 for one in standing.heads]
-        path = f"spec/{spec}/evidence/{met[0]}.json"
+        path = statement_path(folders[met[0]], met[0])
         fallen = _demoted(standing, falsifiers)
         message = f"{reason}; this demotes {', '.join(fallen) or 'nothing'}"
         yield Finding("stale", "error" if fails and fallen else "note", path, message, hint="record again")

@@ -20,9 +20,10 @@ from falsifiable.validation.results import Judgement
 class Grounds:
     """Everything that criteria and steps follow from.
 
-    ``standings`` are those of ``contracts``, by ``statements``, ``code`` and ``history``. ``reviews`` maps the sha256
-    of a statement to those who reviewed it; whether their signatures are good was decided before. ``doubt`` says why
-    nobody vouches for a judgement, as for ``standings``.
+    ``standings`` are those of ``contracts``, by ``statements``, ``code`` and ``history``. ``folders`` maps the sha256
+    of a statement to the spec among whose evidence it lies: a contract that moved leaves its evidence behind.
+    ``reviews`` maps it to those who reviewed the statement; whether their signatures are good was decided before.
+    ``doubt`` says why nobody vouches for a judgement, as for ``standings``.
     """
 
     contracts: tuple[Contract, ...]
@@ -30,6 +31,7 @@ class Grounds:
     statements: tuple[Statement, ...]
     code: JudgingCode
     history: History
+    folders: Mapping[str, str]
     reviews: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     doubt: Callable[[Statement, Judgement], str] = nobody_doubts
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from falsifiable.contracts.model import Contract, spec_of
-from falsifiable.evidence import Statement
+from falsifiable.evidence import Statement, statement_path
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.points import shown
 from falsifiable.status.roadmap import RoadmapStanding, StepStanding
@@ -130,7 +129,7 @@ def _of_falsifier(one: FalsifierStanding, grounds: Grounds, counts_in: tuple[str
     found = next((each for each in grounds.statements if each.sha256 == one.rests_on), None)
     below = [claim, Because("check", check)]
     if found is not None and one.judgement is not None:
-        below.append(_of_statement(found, one.judgement, declared[0] if declared else None))
+        below.append(_of_statement(found, grounds.folders[found.sha256], one.judgement))
     missing = (*(f"stale: {why}" for why in one.stale), *(() if one.met else one.needs))
     if one.flaky:
         missing = (*missing, "it gave two different verdicts on the same bytes")
@@ -138,11 +137,10 @@ def _of_falsifier(one: FalsifierStanding, grounds: Grounds, counts_in: tuple[str
     return Because("falsifier", one.falsifier, said, {}, tuple(dict.fromkeys(missing)), tuple(below), counts_in)
 
 
-def _of_statement(statement: Statement, judgement: Judgement, contract: Contract | None) -> Because:
-    spec = spec_of(contract) if contract else statement.contract
+def _of_statement(statement: Statement, folder: str, judgement: Judgement) -> Because:
     commit = statement.context.commit or "no commit"
     facts = {
-        "file": f"spec/{spec}/evidence/{statement.sha256}.json",
+        "file": statement_path(folder, statement.sha256),
         "commit": f"{commit} with uncommitted changes" if statement.context.dirty else commit,
         **({"run": statement.run_id} if statement.run_id else {}),
         **({"training commit": statement.training_commit} if statement.training_commit else {}),
