@@ -322,3 +322,4 @@ def test_files_and_folders_of_many_commits_are_read_by_one_process(
     assert dict(entries_of(tree, 20)) == {"a file 12": False, "inner": True}
     assert repository.objects_at([]) == ()
     assert repository.objects_at([(new, "a\nb")]) == (None,)
+    assert repository.objects_at([(new, "a\nb"), places[-1]]) == (None, last)

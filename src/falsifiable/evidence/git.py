@@ -183,9 +183,9 @@ class Repository:
         One process reads all of them. Raises :class:`GitError` where git fails.
         """
         asked = [f"{commit}:{self._prefix}{path}" for commit, path in places]
-        if not all(_is_plain(one) for one in asked):
-            return (None,) * len(asked)
-        return self._objects(asked)
+        plain = [one for one in asked if _is_plain(one)]
+        found = dict(zip(plain, self._objects(plain), strict=True))
+        return tuple(found.get(one) for one in asked)
 
     def changed_paths(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (files, relative to the workspace) whose bytes are not those at ``head``.
