@@ -133,7 +133,12 @@ def test_all_faults_of_a_file_are_told_at_once() -> None:
 
 def test_a_file_beyond_the_limit_is_not_read() -> None:
     (fault,) = read(amendment_text(), limits=ContractLimits(max_contract_bytes=100)).diagnostics
-    assert fault.rule == "YAML-TOO-LARGE"
+    assert (fault.rule, fault.hint) == ("YAML-TOO-LARGE", "keep logs and tables beside the spec, and link them")
+
+
+def test_what_is_no_file_is_named_for_what_it_is(tmp_path: Path) -> None:
+    (fault,) = read_amendment(tmp_path, shown="a.md").diagnostics
+    assert (fault.rule, fault.hint) == ("YAML-UNREADABLE", "put a regular file in its place")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ WHYS = 5
 PLACEHOLDER = "..."
 """What stands in a new amendment where its author has yet to write."""
 
+_SHORTER = "keep logs and tables beside the spec, and link them"
+"""What to do about a file that is too large."""
+
 DIGEST = r"^[0-9a-f]{12,64}$"
 TITLE = r"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 TEXT = r"^(?s:.*\S.*)$"
@@ -157,12 +160,12 @@ def read_amendment(source: Path | bytes, *, shown: str = "", limits: ContractLim
     name = shown or (str(source) if isinstance(source, Path) else "<bytes>")
     faults, raw = Faults(name, limits), b""
     try:
-        raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits)
+        raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits, _SHORTER)
         text = _text_of(raw, faults, limits)
         front, body = _parted(text, faults)
     except UnreadableError:
         return AmendmentFile(name, hashlib.sha256(raw).hexdigest(), None, faults.sorted())
-    file = read_yaml(front.encode(), shown=name, limits=limits)
+    file = read_yaml(front.encode(), shown=name, limits=limits, shorter=_SHORTER)
     places: Index = {} if file.root is None else index(file.root)
     built: Any = INVALID if file.root is None else Builder(faults, _RULES).build(record_shape(Amendment), file.root)
     amendment: Amendment | None = None if built is INVALID else replace(built, body=body.text.strip("\n"))
@@ -178,12 +181,12 @@ def read_amendment(source: Path | bytes, *, shown: str = "", limits: ContractLim
 def _text_of(raw: bytes, faults: Faults, limits: ContractLimits) -> str:
     """The text of a file that is not too large, its line ends as ``\\n``. Raises UnreadableError for any other."""
     if len(raw) > limits.max_contract_bytes:
-        refuse_size(len(raw), faults, limits)
+        refuse_size(len(raw), faults, limits, _SHORTER)
     text = decoded(raw, faults).replace("\r\n", "\n").replace("\r", "\n")
     most = limits.max_amendment_characters
     if len(text) > most:
         message = f"the file has {len(text)} characters, more than the {most} that are read"
-        faults.add("YAML-TOO-LARGE", Position(), message, "keep logs and tables beside the spec, and link them")
+        faults.add("YAML-TOO-LARGE", Position(), message, _SHORTER)
         raise UnreadableError
     return text
 

@@ -71,7 +71,7 @@ def read_contract(source: Path | bytes, *, shown: str = "", limits: ContractLimi
         shown: the path to name in diagnostics; the path itself when absent.
         limits: what the file may cost.
     """
-    file = read_yaml(source, shown=shown, limits=limits)
+    file = read_yaml(source, shown=shown, limits=limits, shorter="split it into several contracts")
     if file.root is None:
         return ContractFile(file.path, file.digest, None, file.diagnostics)
     faults = Faults(file.path, limits)

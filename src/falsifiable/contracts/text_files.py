@@ -23,20 +23,21 @@ class UnreadableError(Exception):
     """The file cannot be read any further; the fault has been reported."""
 
 
-def read_bytes(path: Path, faults: Faults, limits: ContractLimits) -> bytes:
+def read_bytes(path: Path, faults: Faults, limits: ContractLimits, shorter: str) -> bytes:
     """The bytes of a regular file; a FIFO or device is refused instead of waited for.
 
-    Raises UnreadableError after reporting why, as do the other functions here.
+    ``shorter`` says how such a file becomes small enough. Raises UnreadableError after reporting why, as do the other
+    functions here.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                faults.add("YAML-UNREADABLE", Position(), "not a regular file", "name a YAML file")
+                faults.add("YAML-UNREADABLE", Position(), "not a regular file", "put a regular file in its place")
                 raise UnreadableError
             if status.st_size > limits.max_contract_bytes:
-                refuse_size(status.st_size, faults, limits)
+                refuse_size(status.st_size, faults, limits, shorter)
             return file.read(limits.max_contract_bytes + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -44,10 +45,10 @@ def read_bytes(path: Path, faults: Faults, limits: ContractLimits) -> bytes:
         raise UnreadableError from error
 
 
-def refuse_size(size: int, faults: Faults, limits: ContractLimits) -> NoReturn:
-    """Report a file of ``size`` bytes as too large to be read."""
+def refuse_size(size: int, faults: Faults, limits: ContractLimits, shorter: str) -> NoReturn:
+    """Report a file of ``size`` bytes as too large to be read, with how it becomes ``shorter``."""
     message = f"the file has {size} bytes, more than the {limits.max_contract_bytes} that are read"
-    faults.add("YAML-TOO-LARGE", Position(), message, "split it into several contracts")
+    faults.add("YAML-TOO-LARGE", Position(), message, shorter)
     raise UnreadableError
 
 

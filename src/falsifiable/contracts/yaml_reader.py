@@ -45,7 +45,12 @@ class YamlFile:
 
 
 def read_yaml(
-    source: Path | bytes, *, shown: str = "", may_be_empty: bool = False, limits: ContractLimits = DEFAULT_LIMITS
+    source: Path | bytes,
+    *,
+    shown: str = "",
+    may_be_empty: bool = False,
+    limits: ContractLimits = DEFAULT_LIMITS,
+    shorter: str = "take out what does not belong in it",
 ) -> YamlFile:
     """Read a YAML file whose top is a mapping.
 
@@ -54,15 +59,16 @@ def read_yaml(
         shown: the path to name in diagnostics; the path itself when absent.
         may_be_empty: a file of nothing but comments is an empty mapping instead of a fault.
         limits: what the file may cost.
+        shorter: what to do about a file that is larger.
     """
     name = shown or (str(source) if isinstance(source, Path) else "<bytes>")
     faults = Faults(name, limits)
     raw, root = b"", None
     try:
-        raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits)
+        raw = source if isinstance(source, bytes) else read_bytes(source, faults, limits, shorter)
         if len(raw) > limits.max_contract_bytes:
-            refuse_size(len(raw), faults, limits)
-        root = _TreeReader(decoded(raw, faults), faults, limits, may_be_empty).read()
+            refuse_size(len(raw), faults, limits, shorter)
+        root = _TreeReader(decoded(raw, faults), faults, limits, may_be_empty, shorter).read()
     except UnreadableError:
         pass
     return YamlFile(name, hashlib.sha256(raw).hexdigest(), root, faults.sorted())
@@ -91,11 +97,12 @@ class _OpenCollection:
 class _TreeReader:
     """Turns the events of one document into a tree, keeping the open collections on a stack of its own."""
 
-    def __init__(self, text: str, faults: Faults, limits: ContractLimits, may_be_empty: bool) -> None:
+    def __init__(self, text: str, faults: Faults, limits: ContractLimits, may_be_empty: bool, shorter: str) -> None:
         self._text = text
         self._faults = faults
         self._limits = limits
         self._may_be_empty = may_be_empty
+        self._shorter = shorter
         self._open: list[_OpenCollection] = []
         self._root: Node | None = None
         self._nodes = 0
@@ -166,7 +173,7 @@ class _TreeReader:
         self._nodes += 1
         if self._nodes > self._limits.max_nodes:
             message = f"more than {self._limits.max_nodes} keys and values in one file"
-            self._stop("YAML-TOO-MANY-NODES", position, message, "split it into several contracts")
+            self._stop("YAML-TOO-MANY-NODES", position, message, self._shorter)
         self._report_anchor(event, position)
         faulty = isinstance(event, yaml.AliasEvent) or self._has_tag(event, position)
         if isinstance(event, yaml.CollectionStartEvent):
