@@ -26,6 +26,14 @@ def test_a_packet_is_written_to_a_file(contract, specimens, here):
     assert (here / "packet.md").read_text().startswith("# Promotion packet of run 00000000")
 
 
+def test_a_file_that_cannot_be_written_is_named(contract, specimens, here):
+    (here / "file").touch()
+    done = contract("report", "--packet", specimens["run"], "--output", here / "file" / "packet.md")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"contract: {here / 'file'} cannot be written: File exists; name another file after --output\n"
+
+
 def test_what_is_no_run_cannot_be_reported(contract, specimens):
     done = contract("report", "--packet", specimens["corpus"])
 

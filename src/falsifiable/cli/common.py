@@ -263,6 +263,23 @@ def _open(judgement: Judgement) -> bool:
     return judgement.verdict.outcome == "inconclusive" or (judgement.verdict.outcome == "held" and judgement.vacuous)
 
 
+def write_named(path: Path, text: str, option: str) -> None:
+    """Write ``text`` to the file that was named after ``option``, whole or not at all, with the folders it lies in.
+
+    Raises Failure where it cannot be written.
+    """
+    from falsifiable.evidence import write_atomically
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise Failure(
+            f"{error.filename or path} cannot be written: {error.strerror}; name another file after {option}",
+            ExitCode.COULD_NOT_RUN,
+        ) from error
+
+
 def print_json(results: Sequence[ContractResult], out: TextIO) -> None:
     """The results of a validation as one JSON document."""
     from falsifiable.report.json_report import as_json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import open_workspace, root_option, traceback_option
+from falsifiable.cli.common import open_workspace, root_option, traceback_option, write_named
 from falsifiable.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def command(run: Path | None, spec: str | None, form: str, output: Path | None, 
         contract report --ship ship-two --output ship.md
 
     Exit codes: 0 it was written (whether a run is promotable stands in its packet), 2 the run or the history cannot be
-    read, 3 no spec has a ship.yaml.
+    read, or the file not be written, 3 no spec has a ship.yaml.
     """
     if (run is None) == (spec is None):
         raise click.UsageError("name either a run after --packet or a spec after --ship")
@@ -64,9 +64,7 @@ def command(run: Path | None, spec: str | None, form: str, output: Path | None, 
     if output is None:
         click.echo(text, nl=False)
     else:
-        from falsifiable.evidence import write_atomically
-
-        write_atomically(output, text.encode())
+        write_named(output, text, "--output")
 
 
 def _of_run(run: Path, form: str, root: Path | None) -> str:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from falsifiable.cli import Failure
-from falsifiable.cli.common import traceback_option
-from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.cli.common import traceback_option, write_named
 
 
 @click.command()
@@ -41,16 +39,7 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
         return
     text = json.dumps(_schema_of(file), indent=2) + "\n"
     if write:
-        from falsifiable.evidence import write_atomically
-
-        try:
-            write.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(write, text.encode())
-        except OSError as error:
-            raise Failure(
-                f"{error.filename or write} cannot be written: {error.strerror}; name another file after --write",
-                ExitCode.COULD_NOT_RUN,
-            ) from error
+        write_named(write, text, "--write")
         click.echo(write)
     else:
         click.echo(text, nl=False)
