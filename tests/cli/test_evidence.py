@@ -231,7 +231,9 @@ def test_a_workspace_without_evidence_is_nothing_examined(contract, here):
     (here / "contracts" / "packaging.yaml").write_text(CONTRACT)
     done = contract("evidence", "verify")
     assert (done.code, done.out.partition(",")[0]) == (3, "0 statements")
-    assert contract("evidence", "log").out == "no evidence has been recorded here\n"
+    for arguments in ([], ["--contract", "packaging"]):
+        done = contract("evidence", "log", *arguments)
+        assert (done.code, done.out) == (3, "no evidence has been recorded here\n")
 
 
 def test_without_the_library_signatures_are_not_taken_for_good(contract, workspace, keys, monkeypatch):

@@ -169,23 +169,26 @@ def show(digest: str, form: str, root: Path | None) -> None:
 @format_option
 @root_option
 @traceback_option
-def log(contract: str | None, form: str, root: Path | None) -> None:
+def log(contract: str | None, form: str, root: Path | None) -> ExitCode:
     """List statements in the order in which they replaced each other, the oldest first: commit, run, outcome, signers.
 
     Statements bear no date; the order is that of what supersedes what.
+
+    Exit codes: 0 they were listed, 2 signatures without the library to verify them, 3 there is no evidence, 4 none
+    about the contract that was named, or trust.yaml is not valid.
     """
     from falsifiable.report.statements import log_json, log_lines
 
     root, evidence = _opened(root)
     about = {one.contract for spec in evidence.values() for one in spec.statements}
-    if contract is not None and contract not in about:
-        known = ", ".join(sorted(about)) or "nothing"
-        raise Failure(f"there is no evidence about {contract!r}; there is about {known}")
+    if about and contract is not None and contract not in about:
+        raise Failure(f"there is no evidence about {contract!r}; there is about {', '.join(sorted(about))}")
     entries = [one for one in _entries(root, evidence) if contract in (None, one.statement.contract)]
     if form == "json":
         click.echo(json.dumps(log_json(entries), indent=2))
     else:
         click.echo("\n".join(log_lines(entries)) or "no evidence has been recorded here")
+    return ExitCode.HELD if entries else ExitCode.NOTHING_EXAMINED
 
 
 @command.command()
