@@ -290,18 +290,20 @@ def test_the_log_is_in_the_order_of_succession(contract, workspace, keys):
 
 def test_a_review_is_signed_and_says_when_it_will_count(contract, workspace, keys):
     (_, second) = statements(workspace)
-    at = ["--at", "2026-11-21T17:50:00Z"]
-    done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", *at)
+    created = ["--created", "2026-11-21T17:50:00Z"]
+    done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", *created)
     assert done.code == 0, done.err
     (path,) = (workspace / "spec/ship/reviews").iterdir()
     assert done.out == f"alice reviewed packaging {second.sha256[:12]}: spec/ship/reviews/{path.name}\n"
     assert f"does not let the key {a_key('alice').keyid[:12]} sign reviews of ship; it counts once it does" in done.err
     trust(workspace)
-    done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", *at)
+    done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", *created)
     assert (done.err, len(list((workspace / "spec/ship/reviews").iterdir()))) == ("", 1)
-    done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "bob", *at)
+    done = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "bob", *created)
     assert "note: trust.yaml names this key alice, so a review by bob does not count" in done.err
-    wrong = contract("evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", "--at", "today")
+    wrong = contract(
+        "evidence", "review", second.sha256[:12], "--key", keys["alice"], "--by", "alice", "--created", "today"
+    )
     assert (wrong.code, "expected a time in UTC" in wrong.err) == (4, True)
 
 

@@ -194,11 +194,11 @@ def log(contract: str | None, form: str, root: Path | None) -> ExitCode:
 @command.command()
 @click.argument("digest")
 @click.option("--by", required=True, metavar="NAME", help="Your name under `signers` in trust.yaml.")
-@click.option("--at", metavar="TIME", help="When you reviewed it, such as 2026-11-21T17:50:00Z; now, if absent.")
+@click.option("--created", metavar="TIME", help="When you reviewed it, such as 2026-11-21T17:50:00Z; by default now.")
 @key_option
 @root_option
 @traceback_option
-def review(digest: str, by: str, at: str | None, key: Path, root: Path | None) -> None:
+def review(digest: str, by: str, created: str | None, key: Path, root: Path | None) -> None:
     """Sign that you have looked at a statement and stand by it: the review that a held gate waits for.
 
     It is written as an in-toto Simple Verification Result beside the evidence, in spec/SPEC/reviews. It counts where
@@ -212,7 +212,7 @@ def review(digest: str, by: str, at: str | None, key: Path, root: Path | None) -
     root, evidence = _opened(root)
     spec, statement = _one(evidence, digest)
     policy, signing = _policy(root), _key(key)
-    time = at or instant(datetime.now(tz=UTC))
+    time = created or instant(datetime.now(tz=UTC))
     try:
         path = write_review(root, Review(spec, statement.sha256, by, time), signing)
     except ReviewError as error:
