@@ -19,7 +19,7 @@ from falsifiable.cli.exit_codes import ExitCode, combined
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Purpose, TrustPolicy
-    from falsifiable.evidence import Evidence, SigningKey, Statement
+    from falsifiable.evidence import Docket, Evidence, SigningKey, Statement
     from falsifiable.report.statements import StatementEntry
 
 PASSPHRASE = "FALSIFIABLE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -270,10 +270,10 @@ def _unnamed(root: Path, evidence: Mapping[str, Evidence], *, every: bool) -> li
 
 def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[StatementEntry]:
     """Every statement with all that is known of it, each after what it supersedes."""
-    from falsifiable.evidence import evidence_folder, in_succession, reviews_of, verified
+    from falsifiable.evidence import in_succession, reviews_of
     from falsifiable.report.statements import StatementEntry
 
-    policy, homes = _policy(root), _homes(root)
+    docket = _docket(root, evidence)
     lies_in = {one.sha256: spec for spec in evidence for one in evidence[spec].statements}
     ordered = in_succession(one for spec in evidence.values() for one in spec.statements)
     later: dict[str, list[str]] = {}
@@ -281,23 +281,24 @@ def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[Statement
         for earlier in statement.supersedes:
             later.setdefault(earlier, []).append(statement.sha256)
     with _in_words():
-        reviewers = {spec: reviews_of(root, spec, policy) for spec in evidence}
+        reviewers = {spec: reviews_of(root, spec, docket.policy) for spec in evidence}
         for statement in ordered:
             spec, digest = lies_in[statement.sha256], statement.sha256
-            path = (evidence_folder(root, spec) / f"{digest}.json").relative_to(root).as_posix()
-            home = homes.get(statement.contract, spec)
-            verification = verified(statement, evidence[spec].signatures_of(statement), policy, home)
+            path, verification = docket.place(spec, statement), docket.verification(spec, statement)
             replaced = tuple(sorted(later.get(digest, ())))
             yield StatementEntry(spec, path, statement, verification, reviewers[spec].get(digest, ()), replaced)
 
 
-def _homes(root: Path) -> Mapping[str, str]:
-    """The spec that each contract of the workspace belongs to, as far as the contracts can be read."""
+def _docket(root: Path, evidence: Mapping[str, Evidence]) -> Docket:
+    """What the evidence is held to, as far as the contracts of the workspace can be read."""
     from falsifiable.contracts import load_workspace, spec_of
+    from falsifiable.evidence import Docket, Repository, heads
     from falsifiable.validation.catalogue import load_catalogue
 
     contracts = load_workspace(root, load_catalogue().signatures).contracts
-    return {one.contract: spec_of(one) for one in contracts}
+    homes = {one.contract: spec_of(one) for one in contracts}
+    current = {head.sha256 for head in heads(one for spec in evidence.values() for one in spec.statements)}
+    return Docket(root, evidence, _policy(root), Repository(root), homes, current)
 
 
 @contextlib.contextmanager
