@@ -102,7 +102,7 @@ def test_what_a_program_reads(contract, changed):
     }  # fmt: skip
     assert {
         "contract": "retrieval", "subject": "FALSIFY-RET-001 with.cosine", "kind": "loosened", "demands": "major",
-        "was": "at least 0.9999", "now": "at least 0.99",
+        "part": "other", "was": "at least 0.9999", "now": "at least 0.99",
         "why": "at least 0.9999 became at least 0.99: values from 0.99 to below 0.9999 would hold now",
     } in retrieval["changes"]  # fmt: skip
     assert (safety["contract"], safety["after"], safety["demands"]) == ("safety", None, "major")

@@ -32,6 +32,7 @@ def test_a_swapped_check_hides_no_lowered_ceiling(signatures: Signatures) -> Non
     swap = edited(("check: vocabulary.fits-model", "check: vocabulary.close"), ("up_to: integration", "up_to: partial"))
     compared = compare_contracts(contract(), contract(swap), signatures)
     assert told(compared) == [("FALSIFY-002 check", "changed", "major"), ("FALSIFY-002 up_to", "loosened", "major")]
+    assert [one.part for one in compared.changes] == ["check", "ceiling"]
 
 
 def test_a_renamed_falsifier_is_removed_and_says_what_it_is_now(signatures: Signatures) -> None:

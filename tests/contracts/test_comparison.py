@@ -256,6 +256,7 @@ def test_a_change_is_plain_json(signatures: Signatures) -> None:
         "now": "at least 0.99",
         "why": "at least 0.9999 became at least 0.99: values from 0.99 to below 0.9999 would hold now",
         "demands": "major",
+        "part": "other",
     }
 
 

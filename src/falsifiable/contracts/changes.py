@@ -10,6 +10,10 @@ from falsifiable.contracts.versions import Bump
 
 ChangeKind = Literal["removed", "loosened", "changed", "added", "tightened", "reworded"]
 
+ChangedPart = Literal["check", "ceiling", "other"]
+"""What of a contract changed, as far as it matters to whoever weighs the change: what judges a claim, how high it can
+climb, or anything else."""
+
 DEMANDED: Mapping[ChangeKind, Bump] = {
     "removed": Bump.MAJOR,
     "loosened": Bump.MAJOR,
@@ -50,7 +54,8 @@ class Change:
 
     ``subject`` is what changed, by its place in the file: ``FALSIFY-ARCH-009``, ``FALSIFY-ARCH-009 with.bound``,
     ``discharge run.steps``, ``requires NAME``, ``role NAME``, ``title``, or ``contract`` for the whole. ``was`` and
-    ``now`` are what a person reads there, empty where there is nothing. ``why`` says in one sentence what it means.
+    ``now`` are what a person reads there, empty where there is nothing. ``why`` says in one sentence what it means, and
+    ``part`` which part of a claim it concerns.
     """
 
     contract: str
@@ -60,12 +65,15 @@ class Change:
     now: str
     why: str
     demands: Bump
+    part: ChangedPart = "other"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; the bump is its word."""
         return {**asdict(self), "demands": self.demands.word}
 
 
-def change_of(contract: str, subject: str, kind: ChangeKind, was: str, now: str, why: str) -> Change:
+def change_of(
+    contract: str, subject: str, kind: ChangeKind, was: str, now: str, why: str, part: ChangedPart = "other"
+) -> Change:
     """A change that demands what its kind does."""
-    return Change(contract, subject, kind, was, now, why, DEMANDED[kind])
+    return Change(contract, subject, kind, was, now, why, DEMANDED[kind], part)

@@ -81,7 +81,7 @@ def _words(contract: str, was: Claim, now: Claim) -> Iterator[Change]:
 def _check_swapped(contract: str, was: Claim, now: Claim) -> Change:
     before, after = was.declaration.check, now.declaration.check
     why = f"check swapped: {after} judges now in the place of {before}, and whether it refutes as much cannot be told"
-    return change_of(contract, f"{now.id} check", "changed", _judged_by(was), _judged_by(now), why)
+    return change_of(contract, f"{now.id} check", "changed", _judged_by(was), _judged_by(now), why, "check")
 
 
 def _judged_by(claim: Claim) -> str:
@@ -180,4 +180,5 @@ def _ceiling(contract: str, subject: str, before: Level, after: Level, whose: st
     kind: ChangeKind = "loosened" if after < before else "tightened"
     sooner = "counts as met sooner" if after < before else "has to climb higher before it counts as met"
     words = before.name.lower(), after.name.lower()
-    return change_of(contract, subject, kind, *words, f"{words[0]} became {words[1]}: the claim {sooner}{whose}")
+    why = f"{words[0]} became {words[1]}: the claim {sooner}{whose}"
+    return change_of(contract, subject, kind, *words, why, "ceiling")

@@ -36,11 +36,10 @@ _PAST = {"removed": "was removed", "loosened": "was loosened", "changed": "was c
 
 
 def _rule_of(change: Change) -> str:
-    """The rule of a change by the place it was made in."""
-    subject = change.subject
-    if subject.endswith((" up_to", " ceiling")):
+    """The rule of a change by the part it was made in."""
+    if change.part == "ceiling":
         return "GATE-CEILING-LOWERED"
-    if subject.endswith(" check"):
+    if change.part == "check":
         return "GATE-CHECK-SWAPPED"
     if change.kind == "removed":
         return "GATE-CLAIM-REMOVED"
