@@ -81,6 +81,7 @@ def test_what_a_criterion_needs_beside_its_falsifiers_stands_with_it() -> None:
     node = walk("AC-1", on, tripwires=(wire,))
     assert node.missing == ("training requires base, which stands at PROPOSED",)
     assert below(node, "tripwire")[0].facts == {"reviewed by": "A. Reviewer"}
+    assert walk("AC-1", grounds([TRAINING])).missing == ()
     gone = grounds([])
     assert walk("AC-1", gone).missing == ("no contract has the falsifier LOSS", "no contract has the falsifier CAUSAL")
 

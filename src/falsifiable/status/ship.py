@@ -57,8 +57,9 @@ class Tripped:
 class CriterionStanding:
     """Where one acceptance criterion stands.
 
-    ``why`` gives the reason in one line, ``missing`` everything that is still needed (nothing where it is discharged).
-    ``falsifiers`` are the standings of those of its falsifiers that exist, ``tripped`` all tripwires that are met.
+    ``why`` gives the reason in one line, ``missing`` everything that is still needed (nothing where it is discharged),
+    and ``missing_beside`` what of it is not said of one of its falsifiers by itself. ``falsifiers`` are the standings
+    of those of its falsifiers that exist, ``tripped`` all tripwires that are met.
     """
 
     spec: str
@@ -67,6 +68,7 @@ class CriterionStanding:
     state: CriterionState
     why: str
     missing: tuple[str, ...] = ()
+    missing_beside: tuple[str, ...] = ()
     falsifiers: tuple[FalsifierStanding, ...] = ()
     quorum: QuorumStanding | None = None
     tripped: tuple[Tripped, ...] = ()
@@ -134,8 +136,11 @@ def _criterion_standing(
     watched = {wire: tuple(_watched(wire, quorum, grounds)) for wire in criterion.tripwires}
     tripped = tuple(one for wire, seen in watched.items() for one in _tripped(wire, seen, grounds))
     below = {one.falsifier for one in known if not one.met}
+    below_ceiling = tuple(lacking((one, one.ceiling) for one in known))
     missing = (
-        *_falsifiers_missing(criterion, known),
+        *_absent(criterion, known),
+        *below_ceiling,
+        *_out_of_reach(known),
         *_held_back(criterion, known, grounds),
         *([f"{quorum} have held"] if quorum and not quorum.met else []),
         *(_watches_nothing(wire) for wire, seen in watched.items() if not seen and wire.falsifier not in below),
@@ -149,7 +154,8 @@ def _criterion_standing(
         criterion=criterion,
         state=state,
         why=_why(state, criterion, known, quorum, tripped),
-        missing=() if state == "discharged" else missing,
+        missing=missing,
+        missing_beside=tuple(one for one in missing if one not in below_ceiling),
         falsifiers=known,
         quorum=quorum,
         tripped=tripped,
@@ -174,12 +180,14 @@ def _state(
     return "held for review" if any(not one.reviewers for one in tripped) else "discharged"
 
 
-def _falsifiers_missing(criterion: AcceptanceCriterion, known: tuple[FalsifierStanding, ...]) -> Iterator[str]:
+def _absent(criterion: AcceptanceCriterion, known: tuple[FalsifierStanding, ...]) -> Iterator[str]:
     there = {one.falsifier for one in known}
     for name in criterion.falsifiers:
         if name not in there:
             yield f"no contract has the falsifier {name}"
-    yield from lacking((one, one.ceiling) for one in known)
+
+
+def _out_of_reach(known: tuple[FalsifierStanding, ...]) -> Iterator[str]:
     if known and max(one.ceiling for one in known) < Level.DISCHARGED:
         highest = max(one.ceiling for one in known).name
         yield f"none of its falsifiers can earn more than {highest}; name one that can be discharged"

@@ -81,19 +81,14 @@ def _in_short(one: CriterionStanding) -> Because:
 
 
 def _of_criterion(one: CriterionStanding, ship: ShipStanding, grounds: Grounds) -> Because:
-    own = (
-        f"no contract has the falsifier {name}" for name in one.criterion.falsifiers if name not in grounds.falsifiers
-    )
     beside = (*_quorum(one), *_tripwires(one), *_waiver(one))
     there = [*(_of_falsifier(falsifier, grounds) for falsifier in one.falsifiers), *beside]
-    own_names = tuple(f"{falsifier.falsifier}{end}" for falsifier in one.falsifiers for end in (" ", ","))
-    of_whole = tuple(need for need in one.missing if not need.startswith(own_names))
     return Because(
         "criterion",
         one.criterion.id,
         f"{one.criterion.text}: {one.state}, worth {shown(one.points)} points; {one.why}",
         {"state": one.state, "deliverable": one.deliverable, "spec": one.spec},
-        tuple(dict.fromkeys((*own, *of_whole))),
+        one.missing_beside,
         tuple(there),
         (f"{one.spec}: {ship.tally}", f"{one.spec}, deliverable {one.deliverable}: {ship.tally_of(one.deliverable)}"),
     )
