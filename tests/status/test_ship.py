@@ -229,6 +229,22 @@ def test_a_percentage_is_never_rounded_up() -> None:
     assert str(Tally()) == "0 of 0 points: 0.0 %"
 
 
+@pytest.mark.parametrize(
+    ("discharged", "declared"),
+    [("0", "0"), ("5", "100"), ("12.5", "100"), ("1e-05", "1"), ("1234567", "9999999"), ("1234567.5", "9999999")],
+)
+def test_a_tally_is_read_back_as_it_is_written(discharged: str, declared: str) -> None:
+    said = str(Tally(Fraction(discharged), Fraction(declared)))
+    read = Tally.parse(said)
+    assert read is not None
+    assert str(read) == said
+
+
+@pytest.mark.parametrize("text", ["", "5 of 100 points", "5 of points: 5.0 %", "1e+9999 of 1 points: 0.0 %"])
+def test_what_is_no_tally_is_not_read_as_one(text: str) -> None:
+    assert Tally.parse(text) is None
+
+
 states = st.sampled_from(["none", "held", "fell", "unbound", "dirty", "stale", "other seed"])
 
 

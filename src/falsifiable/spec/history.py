@@ -15,10 +15,9 @@ from falsifiable.contracts.versions import semantic_order
 from falsifiable.evidence import Repository, entries_of
 from falsifiable.spec.amendments import RELEASED, amendments_folder
 from falsifiable.spec.regions import RegionError, find_regions
+from falsifiable.spec.ship_regions import tally_of_region
 from falsifiable.status import Tally
-from falsifiable.status.points import exact
 
-_REACHED = re.compile(r"\*\*([0-9.e+]+) of ([0-9.e+]+) points: ")
 _CREATED = re.compile(r"[0-9]+-([0-9]{4})([0-9]{2})([0-9]{2})T[0-9]{6}Z-.*\.md")
 
 
@@ -83,7 +82,7 @@ def _reached(version: str, commit: str, text: bytes | None, date: str) -> Reache
         return Reached(version, date, commit, why="there was no ship region")
     if region.edited:
         return Reached(version, date, commit, why="its ship region was edited by hand")
-    said = _REACHED.match(region.content)
-    if said is None:
+    tally = tally_of_region(region.content)
+    if tally is None:
         return Reached(version, date, commit, why="its ship region counts no points")
-    return Reached(version, date, commit, Tally(exact(float(said[1])), exact(float(said[2]))))
+    return Reached(version, date, commit, tally)

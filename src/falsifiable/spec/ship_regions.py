@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.spec.view import SpecView
-from falsifiable.status import CriterionStanding, RoadmapStanding, ShipStanding, StageStanding, StepStanding
+from falsifiable.status import CriterionStanding, RoadmapStanding, ShipStanding, StageStanding, StepStanding, Tally
 from falsifiable.status.points import ZERO, shown
 
 NO_SHIP = "This spec has no ship.yaml, so nothing of it counts for a percentage."
@@ -18,6 +18,12 @@ NO_SHIP = "This spec has no ship.yaml, so nothing of it counts for a percentage.
 def ship_region(view: SpecView) -> str:
     """The ship percentage, the deliverables with their criteria, and what was waived."""
     return _of_ship(view, lambda roadmap: "\n\n".join(_ship(roadmap.ship)))
+
+
+def tally_of_region(content: str) -> Tally | None:
+    """The percentage that a ship region opens with, None where it tells of no ship file."""
+    first = content.partition("\n")[0]
+    return Tally.parse(first.removeprefix("**").removesuffix("**"))
 
 
 def roadmap_region(view: SpecView) -> str:

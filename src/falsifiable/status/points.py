@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,10 @@ def shown(points: Fraction) -> str:
     return str(points.numerator) if points.denominator == 1 else f"{float(points):.6g}"
 
 
+_SHOWN = r"([0-9]{1,300}(?:\.[0-9]{1,300})?(?:e[+-][0-9]{2,3})?)"
+_SHOWN_TALLY = re.compile(rf"{_SHOWN} of {_SHOWN} points: [0-9]{{1,300}}\.[0-9] %")
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """Points discharged of points declared."""
@@ -33,6 +38,12 @@ class Tally:
         every = list(counted)
         discharged = sum((points for points, counts in every if counts), ZERO)
         return cls(discharged, sum((points for points, _ in every), ZERO))
+
+    @classmethod
+    def parse(cls, text: str) -> Tally | None:
+        """The tally that ``str`` wrote as ``text``, as precisely as it stands there; None for any other text."""
+        found = _SHOWN_TALLY.fullmatch(text)
+        return cls(Fraction(found[1]), Fraction(found[2])) if found else None
 
     @property
     def percent(self) -> Fraction:
