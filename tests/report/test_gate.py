@@ -21,7 +21,14 @@ REFUSED = Decision(
     "b" * 40,
     blocks=(
         Block("GATE-FALSIFIED", "LOSS", "it fell"),
-        Block("GATE-REGION-EDITED", "spec/ship/spec.md:7", "says 100 %, not 50 %", "restore the region"),
+        Block(
+            "GATE-REGION-EDITED",
+            "spec/ship/spec.md:7",
+            "says 100 %, not 50 %",
+            "restore the region",
+            "spec/ship/spec.md",
+            7,
+        ),
     ),
     undecided=("this is a shallow clone",),
     notes=("an amendment is pending",),

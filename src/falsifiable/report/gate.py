@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from falsifiable.evidence import short
@@ -15,8 +14,6 @@ from falsifiable.status import CriterionStanding
 from falsifiable.status.gate.block import Block
 from falsifiable.status.gate.rules import GATE_RULES
 from falsifiable.status.gate.ships import ShipMovement
-
-_PLACE = re.compile(r"(?P<file>[^:]+\.(?:md|yaml|json)):?(?P<line>\d+)?(?::\d+)?")
 
 
 def as_text(decision: Decision) -> str:
@@ -72,11 +69,8 @@ FORMATS: Mapping[str, Callable[[Decision], str]] = {
 
 def _annotations(decision: Decision) -> Iterator[str]:
     for block in _in_order(decision):
-        place = _PLACE.fullmatch(block.subject)
-        where = ""
-        if place:
-            line = f",line={place['line']}" if place["line"] else ""
-            where = f"file={_property(place['file'])}{line},"
+        line = f",line={block.line}" if block.line is not None else ""
+        where = f"file={_property(block.path)}{line}," if block.path is not None else ""
         yield f"::error {where}title={_property(block.rule)}::{_message(f'{block.subject}: {block.message}')}"
     yield from (f"::warning title=gate::{_message(one)}" for one in decision.undecided)
 

@@ -71,7 +71,8 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
     """
     decision = Decision(base.commit, head.commit)
     if invalid := tuple(
-        Block("GATE-INVALID", one.place, f"{one.rule}: {one.message}", one.hint) for one in head.faults
+        Block("GATE-INVALID", one.place, f"{one.rule}: {one.message}", one.hint, one.path, one.line)
+        for one in head.faults
     ):
         return replace(decision, blocks=(*invalid, *_deleted(base, head)))
     of_regions = check_specs(head.ledger, head.repository, base=base.commit)
@@ -140,12 +141,13 @@ _OF_REGIONS = {
 def _regions(base: Side, head: Side, found: tuple[Finding, ...]) -> Iterator[Block]:
     for one in found:
         if one.severity == "error" and one.kind in _OF_REGIONS:
-            yield Block(_OF_REGIONS[one.kind], one.place, one.message, one.hint)
+            yield Block(_OF_REGIONS[one.kind], one.place, one.message, one.hint, one.path, one.line)
     for spec in base.ledger.specs:
         for path in (spec_path(base.ledger.root, spec), changelog_path(base.ledger.root, spec)):
             shown = path.relative_to(base.ledger.root).as_posix()
             for name in sorted(_region_names(base, shown) - _region_names(head, shown)):
-                yield Block("GATE-REGION-MOVED", shown, f"the region {name} is gone, or no longer between its markers")
+                message = f"the region {name} is gone, or no longer between its markers"
+                yield Block.of_file("GATE-REGION-MOVED", shown, message)
 
 
 def _region_names(side: Side, path: str) -> set[str]:
@@ -158,7 +160,7 @@ def _region_names(side: Side, path: str) -> set[str]:
 def _amendment_faults(found: tuple[Finding, ...]) -> Iterator[Block]:
     for one in found:
         if one.kind == "amendment" and one.severity == "error":
-            yield Block("GATE-INVALID", one.place, one.message, one.hint)
+            yield Block("GATE-INVALID", one.place, one.message, one.hint, one.path, one.line)
 
 
 def _evidence(base: Side, head: Side) -> Iterator[Block]:
@@ -169,11 +171,12 @@ def _evidence(base: Side, head: Side) -> Iterator[Block]:
         if digest not in base.statements and context.commit is not None:
             member = head.repository.membership(context.commit, context.trees)
             if member.counts == "no":
-                yield Block("GATE-EVIDENCE-FOREIGN", name, member.why, "merge its branch first, or record again here")
+                hint = "merge its branch first, or record again here"
+                yield Block.of_file("GATE-EVIDENCE-FOREIGN", name, member.why, hint)
         for one in head.ledger.evidence[spec].signatures_of(statement):
             verification = verified(statement, (one,), base.policy, _home_of(base, head, statement, spec))
             if verification.outcome == "invalid":
-                yield Block("GATE-SIGNATURE-FORGED", name, verification.said)
+                yield Block.of_file("GATE-SIGNATURE-FORGED", name, verification.said)
 
 
 def _home_of(base: Side, head: Side, statement: Statement, folder: str) -> str:
@@ -195,12 +198,13 @@ def _unsigned(base: Side, head: Side) -> dict[str, str]:
 def _deleted(base: Side, head: Side) -> Iterator[Block]:
     for one in deletions(base.files, head.files):
         message = f"this {one.kind} was {one.happened}; evidence is only ever added to"
-        yield Block("GATE-EVIDENCE-DELETED", one.path, message, f"git checkout {short(base.commit)} -- {one.path}")
+        hint = f"git checkout {short(base.commit)} -- {one.path}"
+        yield Block.of_file("GATE-EVIDENCE-DELETED", one.path, message, hint)
     for path, data in sorted(base.files.items()):
         if "/amendments/released/" in path and head.files.get(path) != data:
             happened = "was altered" if path in head.files else "is gone"
             hint = f"git checkout {short(base.commit)} -- {path}"
-            yield Block("GATE-HISTORY-REWRITTEN", path, f"this released amendment {happened}", hint)
+            yield Block.of_file("GATE-HISTORY-REWRITTEN", path, f"this released amendment {happened}", hint)
 
 
 def _trust(base: Side, head: Side, demands: Demands) -> Iterator[Block]:
@@ -212,7 +216,7 @@ def _trust(base: Side, head: Side, demands: Demands) -> Iterator[Block]:
         return
     what = f"its sha256 is {digest}" if digest else "it is gone"
     hint = f"who has looked at it runs the gate with --accept-trust {digest}" if digest else "restore it"
-    yield Block("GATE-TRUST-CHANGED", TRUST_FILE, f"who is trusted changed; {what}", hint)
+    yield Block.of_file("GATE-TRUST-CHANGED", TRUST_FILE, f"who is trusted changed; {what}", hint)
 
 
 def _grounds(
