@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-from falsifiable.contracts import AmendmentFile, Diagnostic, KnownNames, check_amendment, spec_of
+from collections.abc import Collection, Iterable
+
+from falsifiable.contracts import AmendmentFile, Contract, Diagnostic, KnownNames, check_amendment, spec_of
 from falsifiable.evidence import GitError, Repository
-from falsifiable.spec.amendments import RELEASED
+from falsifiable.spec.amendments import RELEASED, AmendmentLog
 from falsifiable.spec.findings import Finding, Severity
 from falsifiable.spec.ledger import Ledger
-from falsifiable.spec.release_files import last_release
+from falsifiable.spec.release_files import LastRelease, last_release
 
 
 def check_amendments(ledger: Ledger, spec: str, repository: Repository) -> tuple[Finding, ...]:
     """Every fault of the amendments of ``spec`` as an error, and each pending one as a note."""
     log = ledger.amendments[spec]
-    known = known_names(ledger, spec, repository)
-    faults = (*log.diagnostics, *(fault for one in log.pending for fault in check_amendment(one, known)))
-    return (*(_fault(one) for one in faults), *(_waiting(one) for one in log.pending))
+    statements = {one.sha256 for one in ledger.evidence[spec].statements}
+    known = known_names(log, ledger.contracts, _last_release(ledger, spec, repository), statements)
+    faults = (_finding(one, "note" if one.severity == "warning" else "error") for one in _faults_of(log, known))
+    return (*faults, *(_waiting(one) for one in log.pending))
+
+
+def refusals_of(log: AmendmentLog, known: KnownNames) -> tuple[Finding, ...]:
+    """Every fault of the amendments as an error, warnings among them: what is released is finished."""
+    return tuple(_finding(one, "error") for one in _faults_of(log, known))
 
 
 def released_faults(ledger: Ledger, spec: str) -> tuple[Finding, ...]:
     """What is wrong with released amendments: with any of it, regions written from them would lack something."""
     found = ledger.amendments[spec].diagnostics
-    return tuple(_fault(one) for one in found if f"/{RELEASED}/" in one.path and one.severity == "error")
+    return tuple(_finding(one, "error") for one in found if f"/{RELEASED}/" in one.path and one.severity == "error")
 
 
-def known_names(ledger: Ledger, spec: str, repository: Repository) -> KnownNames:
-    """What the pending amendments of ``spec`` may name: a contract that was removed since the last release, too."""
-    log = ledger.amendments[spec]
-    contracts = {one.contract: spec_of(one) for one in ledger.contracts}
-    named = {name for one in log.pending if one.amendment for name in one.amendment.contracts}
-    if any(contracts.get(name) != spec for name in named):
-        contracts |= _at_last_release(spec, repository)
-    statements = {one.sha256 for one in ledger.evidence[spec].statements}
-    return KnownNames(spec, contracts, statements, log.last_section)
+def _faults_of(log: AmendmentLog, known: KnownNames) -> tuple[Diagnostic, ...]:
+    """What is wrong with amendments: with each alone, and with what the pending ones name."""
+    return (*log.diagnostics, *(fault for one in log.pending for fault in check_amendment(one, known)))
 
 
-def _at_last_release(spec: str, repository: Repository) -> dict[str, str]:
-    """The contracts that ``spec`` had when it was last released, each with the spec; none where git cannot say."""
+def known_names(
+    log: AmendmentLog, contracts: Iterable[Contract], last: LastRelease | None, statements: Collection[str]
+) -> KnownNames:
+    """What pending amendments may name: contracts of the spec as it is, or as it was when it was last released."""
+    known = {one.contract: spec_of(one) for one in contracts}
+    earlier = last.contracts if last else ()
+    known |= {one.contract: log.spec for one in earlier if spec_of(one) == log.spec}
+    return KnownNames(log.spec, known, statements, log.last_section)
+
+
+def _last_release(ledger: Ledger, spec: str, repository: Repository) -> LastRelease | None:
+    """The contracts at the last release of ``spec``, where a pending amendment names one that it does not have now;
+    None where none does, and where git cannot say."""
+    own = {one.contract for one in ledger.contracts if spec_of(one) == spec}
+    named = {name for one in ledger.amendments[spec].pending if one.amendment for name in one.amendment.contracts}
     try:
-        last = None if repository.problem else last_release(repository, spec)
+        return None if named <= own or repository.problem else last_release(repository, spec)
     except GitError:
-        return {}
-    return {one.contract: spec for one in last.contracts if spec_of(one) == spec} if last else {}
+        return None
 
 
-def _fault(one: Diagnostic) -> Finding:
-    severity: Severity = "error" if one.severity == "error" else "note"
+def _finding(one: Diagnostic, severity: Severity) -> Finding:
     return Finding("amendment", severity, one.path, f"{one.rule}: {one.message}", one.line, one.hint)
 
 

@@ -10,19 +10,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from falsifiable.contracts import (
-    AmendmentFile,
-    Contract,
-    Diagnostic,
-    KnownNames,
-    check_amendment,
-    read_contract,
-    spec_of,
-)
+from falsifiable.contracts import AmendmentFile, Contract, read_contract, spec_of
 from falsifiable.contracts.changes import Change, change_of
 from falsifiable.contracts.comparison import ContractComparison, Signatures, compare_sets
 from falsifiable.contracts.version_line import VersionLineError, with_version
 from falsifiable.contracts.versions import Bump, bumped
+from falsifiable.spec.amendment_check import known_names, refusals_of
 from falsifiable.spec.amendments import (
     RELEASED,
     AmendmentLog,
@@ -88,7 +81,7 @@ def plan_release(
     moves, written, unwritable = _moves(files, contracts, bumps)
     comparisons = _comparisons(files.spec, contracts, last, signatures)
     refusals = (
-        *_faulty(log, _known(files.spec, log, contracts.values(), last, statements)),
+        *refusals_of(log, known_names(log, contracts.values(), last, statements)),
         *unwritable,
         *(finding for one in comparisons for finding in _demands(one, bumps, log, contracts)),
     )
@@ -151,28 +144,6 @@ def _comparisons(
             compared[name] = ContractComparison(name, None, contracts[path].version, (change,))
     of_spec = {one.contract for one in (*last.contracts, *contracts.values()) if spec_of(one) == spec}
     return tuple(one for name, one in sorted(compared.items()) if name in of_spec)
-
-
-def _known(
-    spec: str,
-    log: AmendmentLog,
-    contracts: Iterable[Contract],
-    last: LastRelease | None,
-    statements: Collection[str],
-) -> KnownNames:
-    """What amendments may name: contracts of the spec as it is, or as it was at the last release."""
-    every = (*(last.contracts if last else ()), *contracts)
-    own = {one.contract: spec for one in every if spec_of(one) == spec}
-    return KnownNames(spec, {**{one.contract: spec_of(one) for one in every}, **own}, statements, log.last_section)
-
-
-def _faulty(log: AmendmentLog, known: KnownNames) -> Iterator[Finding]:
-    """Every fault of the amendments, warnings among them: what is released is finished."""
-    found: list[Diagnostic] = [*log.diagnostics]
-    for file in log.pending:
-        found += check_amendment(file, known)
-    for one in found:
-        yield Finding("amendment", "error", one.path, f"{one.rule}: {one.message}", one.line, one.hint)
 
 
 def _demands(
