@@ -93,7 +93,7 @@ def testimony(
     doubt = bench.doubt(statement, judgement)
     committed = statement.context.commit is not None and not statement.context.dirty and not doubt
     of_code = ceiling_of(contract, declaration, bench.code.ceiling(declaration.check))
-    ceiling = min(of_code, Level[judgement.check_ceiling.upper()])
+    ceiling = min(of_code, Level.of(judgement.check_ceiling))
     flaky = occasion_of(statement, judgement) in bench.contradicted
     unmet = discharge.unmet(contract, statement.observations)
     roles = tuple(declaration.on.values())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from falsifiable.contracts.model import Ceiling
 from falsifiable.falsifier import Quantity, Verdict
 
 Provenance = Literal["recorded", "origin", "orphan", "command"]
@@ -94,7 +95,7 @@ class Judgement:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     source_digest: str = ""
     claim_digest: str = ""
-    check_ceiling: str = "discharged"
+    check_ceiling: Ceiling = "discharged"
     seconds: float = 0.0
     known: bool = False
 
