@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
+from falsifiable.evidence import short
 from falsifiable.falsifier import Verdict
 from falsifiable.report.text import clean, counted, shortened
 from falsifiable.validation.results import ContractResult, Judgement
@@ -43,7 +44,7 @@ def _print_falsified(judgement: Judgement, out: TextIO) -> None:
     out.write(f"  claim:    {clean(judgement.claim)}\n")
     out.write(f"  found:    {clean(judgement.verdict.found)}\n")
     for artifact in judgement.artifacts:
-        out.write(f"  on:       {artifact.role} = {clean(artifact.path) or 'a command'} ({artifact.digest[:12]})\n")
+        out.write(f"  on:       {artifact.role} = {clean(artifact.path) or 'a command'} ({short(artifact.digest)})\n")
     if judgement.verdict.measurements:
         out.write(f"  measured: {measured(judgement.verdict)}\n")
     out.write(f"  next:     contract explain {judgement.check}\n\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from falsifiable.evidence import short
 from falsifiable.status.standing import ContractStanding, FalsifierStanding
 from falsifiable.validation.results import Judgement
 
@@ -40,5 +41,5 @@ def _differences(recorded: Judgement, local: Judgement) -> Iterable[str]:
     then = {one.role: one.digest for one in recorded.artifacts}
     for artifact in local.artifacts:
         if artifact.role in then and then[artifact.role] != artifact.digest:
-            path, was, now = artifact.path, then[artifact.role][:12], artifact.digest[:12]
+            path, was, now = artifact.path, short(then[artifact.role]), short(artifact.digest)
             yield f"{artifact.role} ({path}): other bytes than were recorded, {was} then, {now} here"
