@@ -31,7 +31,7 @@ def test_no_verb_prints_the_first_page_and_is_wrong_usage(contract):
 def test_an_unknown_verb_is_answered_with_the_nearest(contract):
     done = contract("valdate")
     assert done.code == 4
-    assert "no verb 'valdate'; did you mean validate?" in done.err
+    assert "no verb 'valdate'; did you mean 'validate'? verbs: amend, " in done.err
 
 
 @pytest.mark.parametrize("verb", VERBS)

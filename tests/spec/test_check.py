@@ -266,7 +266,7 @@ def test_a_shallow_clone_is_inconclusive_and_says_what_to_fetch(workspace: Path)
     ("old", "new", "said"),
     [
         ("<!-- /contract:missing -->\n", "", "region missing begins here and never ends"),
-        (MISSING, MISSING.replace("missing", "mising"), "did you mean missing?"),
+        (MISSING, MISSING.replace("missing", "mising"), "did you mean 'missing'?"),
         (
             MISSING,
             MISSING.replace("missing", "x"),

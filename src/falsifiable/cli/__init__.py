@@ -70,11 +70,9 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; an unknown one is answered with the nearest."""
         if args and args[0] not in VERBS:
-            from difflib import get_close_matches
+            from falsifiable.contracts import suggestion
 
-            near = get_close_matches(args[0], VERBS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise click.UsageError(f"no verb {args[0]!r}{hint} The verbs are {', '.join(VERBS)}.", ctx)
+            raise click.UsageError(f"no verb {args[0]!r}; {suggestion(args[0], VERBS, 'verbs')}", ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -205,14 +205,12 @@ def _opened(path: Path, kind: str) -> str:
 
 
 def _consumers(asked: str) -> Sequence[str]:
-    from difflib import get_close_matches
+    from falsifiable.contracts import suggestion
 
     names = [name.strip() for name in asked.split(",") if name.strip()]
     for name in names:
         if name not in CONSUMERS:
-            near = get_close_matches(name.lower(), CONSUMERS, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise Failure(f"no consumer {name!r} is known; {hint}--for takes {', '.join(CONSUMERS)}")
+            raise Failure(f"no consumer {name!r} is known; {suggestion(name, CONSUMERS, '--for takes')}")
     if not names:
         raise Failure(f"--for names nobody; it takes {', '.join(CONSUMERS)}")
     return list(dict.fromkeys(names))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
+from falsifiable.contracts import suggestion
 from falsifiable.evidence import (
     EvidenceProblem,
     Repository,
@@ -192,8 +192,7 @@ def _regions_of(data: bytes, shown: str) -> tuple[Regions, tuple[Finding, ...]]:
     findings = [Finding("marker", "error", shown, one.message, one.line) for one in regions.problems]
     for region in regions.found:
         if region.name not in RENDERERS:
-            near = get_close_matches(region.name, RENDERERS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(RENDERERS))}"
+            hint = suggestion(region.name, RENDERERS, "known")
             message = f"there is no region called {region.name}"
             findings.append(Finding("marker", "error", shown, message, region.line, hint))
     return regions, tuple(findings)
