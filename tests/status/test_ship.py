@@ -231,7 +231,7 @@ def test_a_percentage_is_never_rounded_up() -> None:
 
 @pytest.mark.parametrize(
     ("discharged", "declared"),
-    [("0", "0"), ("5", "100"), ("12.5", "100"), ("1e-05", "1"), ("1234567", "9999999"), ("1234567.5", "9999999")],
+    [("0", "0"), ("5", "100"), ("12.5", "100"), ("1e-05", "1"), ("1234567", "9999999")],
 )
 def test_a_tally_is_read_back_as_it_is_written(discharged: str, declared: str) -> None:
     said = str(Tally(Fraction(discharged), Fraction(declared)))
