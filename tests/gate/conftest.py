@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,9 +12,7 @@ import pytest
 from falsifiable.evidence import evidence_folder, generate_key, read_evidence, write_signature
 from falsifiable.evidence.keys import SigningKey, public_text
 from falsifiable.samples import write_specimens
-
-sys.path.append(str(Path(__file__).parent.parent))
-from conftest import Shop
+from tests.conftest import Shop
 
 CHECKS = '''
     """Two checks of this workspace, so that a change can weaken them."""

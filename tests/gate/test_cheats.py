@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from falsifiable.status.gate.rules import GATE_RULES
-
-sys.path.append(str(Path(__file__).parent))
-from cheats import CHEATS
+from tests.gate.cheats import CHEATS
 
 NEEDS_A_FLAG = {"GATE-UNSIGNED", "GATE-FALSIFIED"}
 """What is asked for with --require-signed or --release; see test_honest."""
