@@ -32,6 +32,8 @@ for _ in range(50):
         (root / "count").write_text(str(int((root / "count").read_text()) + 1))
 """
 
+WAITER = COUNTER.replace("range(50)", "range(1)").replace("    with", "    print('asking', flush=True)\n    with")
+
 
 def test_counting_together_loses_nothing(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
@@ -46,14 +48,19 @@ def test_a_killed_process_keeps_no_lock(tmp_path: Path) -> None:
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "inside\n"
-        waiting = subprocess.Popen([sys.executable, "-c", COUNTER.replace("range(50)", "range(1)"), tmp_path])
         (tmp_path / "count").write_text("0")
-        assert waiting.poll() is None
+        waiting = subprocess.Popen([sys.executable, "-c", WAITER, tmp_path], stdout=subprocess.PIPE, text=True)
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "asking\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1)
+        assert (tmp_path / "count").read_text() == "0"
         os.kill(holder.pid, signal.SIGKILL)
         assert waiting.wait(60) == 0
     finally:
         holder.kill()
         holder.communicate()
+        waiting.communicate()
     assert (tmp_path / "count").read_text() == "1"
 
 
