@@ -23,7 +23,8 @@ def test_no_heavy_library_is_imported(shop, arguments):
     shop.contract("validate", "--no-run")  # the catalogue of checks is read once and kept
     shop.environment["PYTHONPROFILEIMPORTTIME"] = "1"
     done = shop.contract(*arguments)
-    assert done.returncode == 0, done.stderr
+    nothing_recorded = arguments == ["evidence", "log"]
+    assert done.returncode == (3 if nothing_recorded else 0), done.stderr
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "falsifiable" in imported
     assert imported.isdisjoint(HEAVY)
