@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import sys
@@ -19,6 +18,7 @@ from falsifiable.cli.standing import judging_code, ledger_of
 from falsifiable.contracts import AmendmentFile, KnownNames, Workspace, check_amendment, read_amendment, spec_of
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import GitError, Repository, write_atomically
+from falsifiable.report.text import json_text
 from falsifiable.spec import AmendmentLog, HistoryMissingError, ReleaseRefusedError, amendments_of
 
 BUMPS = ("patch", "minor", "major")
@@ -104,7 +104,7 @@ def list_(spec: str | None, form: str, root: Path | None) -> ExitCode:
     specs = [chosen_spec(workspace, spec)] if spec else known_specs(workspace)
     logs = [amendments_of(workspace.root, one) for one in specs]
     if form == "json":
-        click.echo(json.dumps(list_as_json(logs), indent=2))
+        click.echo(json_text(list_as_json(logs)), nl=False)
     else:
         print_list(logs, sys.stdout)
     return faults_told([one for log in logs for one in log.diagnostics])
@@ -135,13 +135,13 @@ def show(which: str, spec: str | None, form: str, root: Path | None) -> ExitCode
             held = f"{log.sections[0].number} to {log.sections[-1].number}" if log.sections else "none"
             raise Failure(f"{log.spec} has no section {which} that is kept here; kept are {held}")
         if form == "json":
-            click.echo(json.dumps(section_as_json(section), indent=2))
+            click.echo(json_text(section_as_json(section)), nl=False)
         else:
             click.echo(section_text(section, log, {}))
         return ExitCode.HELD
     file, log = _pending(workspace, which)
     if form == "json":
-        click.echo(json.dumps(pending_as_json(file), indent=2))
+        click.echo(json_text(pending_as_json(file)), nl=False)
     elif file.amendment is not None:
         alone = Section(log.last_section + 1, "pending", file.path, file.amendment)
         click.echo(section_text(alone, log.with_section(alone), {}))
@@ -169,7 +169,7 @@ def preview(spec: str | None, form: str, root: Path | None) -> ExitCode:
     ledger = ledger_of(workspace, judging_code(catalogue))
     seen = preview_of(ledger, chosen, catalogue.signatures, Repository(workspace.root))
     if form == "json":
-        click.echo(json.dumps(preview_as_json(seen), indent=2))
+        click.echo(json_text(preview_as_json(seen)), nl=False)
     else:
         print_preview(seen, sys.stdout)
     if seen.plan.refusals:
@@ -209,7 +209,7 @@ def release(regions: bool, spec: str | None, form: str, root: Path | None) -> Ex
     except GitError as error:
         raise Failure(f"{chosen} was not released: {error}", ExitCode.COULD_NOT_RUN) from error
     if form == "json":
-        click.echo(json.dumps(plan_as_json(done.plan), indent=2))
+        click.echo(json_text(plan_as_json(done.plan)), nl=False)
     elif done.plan.moved:
         print_released(done, sys.stdout)
     else:

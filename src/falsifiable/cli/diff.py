@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from falsifiable.contracts import ARTIFACTS_FILE, Contract, ContractFile, find_r
 from falsifiable.contracts.check import check_distinct
 from falsifiable.contracts.workspace import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import GitError, Repository
+from falsifiable.report.text import json_text
 
 WORKING_TREE = "the working tree"
 
@@ -68,7 +68,7 @@ def command(before: str, after: str | None, root: Path | None, form: str) -> Non
     changed = compare_sets(was.contracts.values(), now.contracts.values(), load_catalogue().signatures)
     differences = Differences(was.shown, now.shown, len(names), changed)
     if form == "json":
-        click.echo(json.dumps(differences.to_json(), indent=2))
+        click.echo(json_text(differences.to_json()), nl=False)
     else:
         print_differences(differences, sys.stdout)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, root_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.report.text import json_text
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Purpose, TrustPolicy
@@ -130,7 +130,7 @@ def verify(require_signed: bool, form: str, root: Path | None) -> ExitCode:
     with _in_words():
         found = audit(docket, require_signed=require_signed)
     if form == "json":
-        click.echo(json.dumps(asdict(found), indent=2))
+        click.echo(json_text(asdict(found)), nl=False)
     else:
         for one in found.findings:
             click.echo(f"{one.severity:<12}  {one}")
@@ -153,13 +153,13 @@ def show(digest: str, form: str, root: Path | None) -> None:
     """Show one statement, named by the first digits of its sha256: what was judged, where, with which outcome, and who
     signed and reviewed it. Signatures are verified.
     """
-    from falsifiable.report.statements import statement_json, statement_lines
+    from falsifiable.report.statements import statement_as_json, statement_lines
 
     root, evidence = _opened(root)
     _, wanted = _one(evidence, digest)
     (entry,) = (one for one in _entries(root, evidence) if one.statement.sha256 == wanted.sha256)
     if form == "json":
-        click.echo(json.dumps(statement_json(entry), indent=2))
+        click.echo(json_text(statement_as_json(entry)), nl=False)
     else:
         click.echo("\n".join(statement_lines(entry)))
 
@@ -177,7 +177,7 @@ def log(contract: str | None, form: str, root: Path | None) -> ExitCode:
     Exit codes: 0 they were listed, 2 signatures without the library to verify them, 3 there is no evidence, 4 none
     about the contract that was named, or trust.yaml is not valid.
     """
-    from falsifiable.report.statements import log_json, log_lines
+    from falsifiable.report.statements import log_as_json, log_lines
 
     root, evidence = _opened(root)
     about = {one.contract for spec in evidence.values() for one in spec.statements}
@@ -185,7 +185,7 @@ def log(contract: str | None, form: str, root: Path | None) -> ExitCode:
         raise Failure(f"there is no evidence about {contract!r}; there is about {', '.join(sorted(about))}")
     entries = [one for one in _entries(root, evidence) if contract in (None, one.statement.contract)]
     if form == "json":
-        click.echo(json.dumps(log_json(entries), indent=2))
+        click.echo(json_text(log_as_json(entries)), nl=False)
     else:
         click.echo("\n".join(log_lines(entries)) or "no evidence has been recorded here")
     return ExitCode.HELD if entries else ExitCode.NOTHING_EXAMINED

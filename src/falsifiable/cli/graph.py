@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.common import root_option, traceback_option
+from falsifiable.report.text import json_text
 
 
 @click.command()
@@ -36,7 +36,7 @@ def command(spec: str | None, form: str, root: Path | None) -> None:
     """
     from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.contracts import suggestion
-    from falsifiable.report.graph import graph_dot, graph_json, graph_mermaid, graph_text
+    from falsifiable.report.graph import graph_as_json, graph_dot, graph_mermaid, graph_text
     from falsifiable.status.graph import graph_of
 
     roadmaps = open_roadmaps(root)
@@ -45,7 +45,7 @@ def command(spec: str | None, form: str, root: Path | None) -> None:
     if spec is not None and not graph.nodes:
         raise Failure(f"nothing is of spec {spec!r}; {suggestion(spec, {one.spec for one in whole.nodes}, 'specs')}")
     if form == "json":
-        click.echo(json.dumps(graph_json(graph), indent=2))
+        click.echo(json_text(graph_as_json(graph)), nl=False)
     else:
         shown = {"text": graph_text, "mermaid": graph_mermaid, "dot": graph_dot}[form]
         click.echo(shown(graph), nl=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +13,7 @@ from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, root_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts import Device
+from falsifiable.report.text import json_text
 
 
 class Hours(click.ParamType[Fraction]):
@@ -55,7 +55,7 @@ def command(spec: str | None, within: Fraction | None, device: Device | None, fo
     valid.
     """
     from falsifiable.cli.roadmaps import open_roadmaps
-    from falsifiable.report.outlook import Outlook, outlook_json, outlook_text
+    from falsifiable.report.outlook import Outlook, outlook_as_json, outlook_text
     from falsifiable.status import ReachError, reachable, stage_standings, tiers
 
     roadmaps = open_roadmaps(root, device)
@@ -69,6 +69,6 @@ def command(spec: str | None, within: Fraction | None, device: Device | None, fo
         stages = stage_standings(roadmap.ship.ship, roadmaps.grounds)
         outlooks.append(Outlook(roadmap, stages, tiers(roadmap), reach))
     if form == "json":
-        click.echo(json.dumps([outlook_json(one, today) for one in outlooks], indent=2))
+        click.echo(json_text([outlook_as_json(one, today) for one in outlooks]), nl=False)
     else:
         click.echo("\n".join(outlook_text(one, today) for one in outlooks), nl=False)

@@ -11,6 +11,7 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import open_workspace, root_option, traceback_option, write_named
 from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.report.text import json_text
 
 if TYPE_CHECKING:
     from falsifiable.report.packet import Knowledge
@@ -85,7 +86,7 @@ def _of_run(run: Path, form: str, root: Path | None) -> str:
 def _of_ship(spec: str | None, form: str, root: Path | None) -> str:
     from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.evidence import GitError, Repository
-    from falsifiable.report.ship import ShipReport, ship_json, ship_markdown
+    from falsifiable.report.ship import ShipReport, ship_as_json, ship_markdown
     from falsifiable.spec import ship_history
 
     roadmaps = open_roadmaps(root)
@@ -95,7 +96,7 @@ def _of_ship(spec: str | None, form: str, root: Path | None) -> str:
     except GitError as error:
         raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
     report = ShipReport(roadmap, history)
-    return ship_markdown(report) if form == "markdown" else json.dumps(ship_json(report), indent=2) + "\n"
+    return ship_markdown(report) if form == "markdown" else json_text(ship_as_json(report))
 
 
 def _known(root: Path | None) -> Knowledge:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, root_option, traceback_option
+from falsifiable.report.text import json_text
 
 
 @click.command()
@@ -32,7 +32,7 @@ def command(name: str, form: str, root: Path | None) -> None:
     """
     from falsifiable.cli.roadmaps import open_roadmaps
     from falsifiable.contracts import suggestion
-    from falsifiable.report.walk import walk_json, walk_text
+    from falsifiable.report.walk import walk_as_json, walk_text
     from falsifiable.status.why import because, known_ids
 
     roadmaps = open_roadmaps(root)
@@ -41,4 +41,4 @@ def command(name: str, form: str, root: Path | None) -> None:
     found = because(by_folded.get(name.casefold(), name), roadmaps.grounds, roadmaps.every)
     if found is None:
         raise Failure(f"nothing here is called {name!r}; {suggestion(name, ids, 'ids')}")
-    click.echo(json.dumps(walk_json(found), indent=2) if form == "json" else walk_text(found).rstrip("\n"))
+    click.echo(json_text(walk_as_json(found)) if form == "json" else walk_text(found), nl=False)

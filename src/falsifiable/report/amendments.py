@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from falsifiable.contracts import AmendmentFile
 from falsifiable.contracts.versions import Bump
-from falsifiable.report.outlook import percentages, tally_json
+from falsifiable.report.outlook import percentages, tally_as_json
 from falsifiable.report.text import clean, counted, shortened
 from falsifiable.spec import AmendmentLog, Preview, Released, ReleasePlan, Section
 
@@ -123,7 +123,7 @@ def preview_as_json(seen: Preview) -> dict[str, Any]:
             {"contract": one.contract, "version": one.version, "status": one.status.name, "shown": one.shown}
             for one in seen.view.contracts
         ],
-        "ship": tally_json(seen.view.roadmap.ship.tally) if seen.view.roadmap is not None else None,
+        "ship": tally_as_json(seen.view.roadmap.ship.tally) if seen.view.roadmap is not None else None,
         "stale": list(seen.stale),
         "not_compared": seen.not_compared,
         "against": [str(one) for one in seen.plan.refusals],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from falsifiable.evidence import short
-from falsifiable.report.outlook import tally_json
-from falsifiable.report.text import counted
+from falsifiable.report.outlook import tally_as_json
+from falsifiable.report.text import counted, json_text
 from falsifiable.spec.gate import Decision
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.status import CriterionStanding
@@ -25,18 +25,17 @@ def as_text(decision: Decision) -> str:
     return "\n".join([*lines, _verdict(decision)]) + "\n"
 
 
-def as_json(decision: Decision) -> str:
-    """The decision as one JSON document."""
-    document = {
+def decision_as_json(decision: Decision) -> dict[str, Any]:
+    """The decision as JSON data."""
+    return {
         "base": decision.base,
         "head": decision.head,
         "decision": _word(decision),
         "blocks": [{**one.to_json(), "title": GATE_RULES[one.rule].title} for one in _in_order(decision)],
         "undecided": list(decision.undecided),
         "notes": list(decision.notes),
-        "ships": [_ship(one) for one in decision.ships],
+        "ships": [_ship_as_json(one) for one in decision.ships],
     }
-    return json.dumps(document, indent=2) + "\n"
 
 
 def as_markdown(decision: Decision) -> str:
@@ -61,7 +60,7 @@ def as_github(decision: Decision) -> str:
 
 FORMATS: Mapping[str, Callable[[Decision], str]] = {
     "text": as_text,
-    "json": as_json,
+    "json": lambda decision: json_text(decision_as_json(decision)),
     "markdown": as_markdown,
     "github": as_github,
 }
@@ -104,13 +103,13 @@ def _percentages(decision: Decision) -> Iterator[str]:
             yield f"{one.spec}: waived, and not counted: {', '.join(waived)}"
 
 
-def _ship(one: ShipMovement) -> dict[str, object]:
+def _ship_as_json(one: ShipMovement) -> dict[str, Any]:
     was = one.before.ship.tally if one.before else None
     return {
         "spec": one.spec,
-        "before": tally_json(was) if was else None,
-        "after": tally_json(one.after.tally),
-        "vouched": tally_json(one.counted.tally),
+        "before": tally_as_json(was) if was else None,
+        "after": tally_as_json(one.after.tally),
+        "vouched": tally_as_json(one.counted.tally),
         "held_for_review": [criterion.criterion.id for criterion in _held(one)],
         "waived": [criterion.criterion.id for criterion in one.after.waived],
     }

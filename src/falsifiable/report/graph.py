@@ -37,7 +37,7 @@ def _of_kinds(graph: Graph) -> list[tuple[str, str]]:
     return [(kind, heading) for kind, heading in _HEADINGS.items() if kind in there]
 
 
-def graph_json(graph: Graph) -> dict[str, Any]:
+def graph_as_json(graph: Graph) -> dict[str, Any]:
     """Nodes and edges as JSON data."""
     return {"nodes": [asdict(one) for one in graph.nodes], "edges": [asdict(one) for one in graph.edges]}
 

@@ -132,29 +132,29 @@ def _reach(reach: Reach) -> list[str]:
     return [first, *(f"{_names(one)}  {_hours(one.hours)} on {' and '.join(one.devices)}" for one in reach.dispatches)]
 
 
-def outlook_json(outlook: Outlook, today: date) -> dict[str, Any]:
+def outlook_as_json(outlook: Outlook, today: date) -> dict[str, Any]:
     """The outlook as JSON data; points and hours are numbers."""
     roadmap = outlook.roadmap
     ship = roadmap.ship
     return {
         "spec": ship.spec,
-        **tally_json(ship.tally),
-        "deliverables": deliverables_json(ship),
-        "criteria": [_criterion_json(one, today) for one in ship.criteria],
-        "steps": [_step_json(one) for one in roadmap.steps],
-        "ready": [_dispatch_json(one) for one in roadmap.ready],
-        "waiting": [_dispatch_json(one) for one in roadmap.waiting],
+        **tally_as_json(ship.tally),
+        "deliverables": deliverables_as_json(ship),
+        "criteria": [_criterion_as_json(one, today) for one in ship.criteria],
+        "steps": [_step_as_json(one) for one in roadmap.steps],
+        "ready": [_dispatch_as_json(one) for one in roadmap.ready],
+        "waiting": [_dispatch_as_json(one) for one in roadmap.waiting],
         "declared_without_evidence": [one.name for one in roadmap.declared_without_evidence],
         "stranded": [one.criterion.id for one in roadmap.stranded],
         "stages": [
             {"stage": one.stage, "touched": one.touched, "by": list(one.by), "said": one.said} for one in outlook.stages
         ],
-        "tiers": [_reach_json(one) for one in outlook.tiers],
-        "reach": _reach_json(outlook.reach) if outlook.reach else None,
+        "tiers": [_reach_as_json(one) for one in outlook.tiers],
+        "reach": _reach_as_json(outlook.reach) if outlook.reach else None,
     }
 
 
-def tally_json(tally: Tally) -> dict[str, Any]:
+def tally_as_json(tally: Tally) -> dict[str, Any]:
     """Points and percentage as JSON data."""
     return {
         "discharged": float(tally.discharged),
@@ -163,12 +163,12 @@ def tally_json(tally: Tally) -> dict[str, Any]:
     }
 
 
-def deliverables_json(ship: ShipStanding) -> list[dict[str, Any]]:
+def deliverables_as_json(ship: ShipStanding) -> list[dict[str, Any]]:
     """Points and percentage of each deliverable as JSON data."""
-    return [{"deliverable": name, **tally_json(ship.tally_of(name))} for name in ship.ship.deliverables]
+    return [{"deliverable": name, **tally_as_json(ship.tally_of(name))} for name in ship.ship.deliverables]
 
 
-def _criterion_json(one: CriterionStanding, today: date) -> dict[str, Any]:
+def _criterion_as_json(one: CriterionStanding, today: date) -> dict[str, Any]:
     waiver = one.waiver
     return {
         "criterion": one.criterion.id,
@@ -178,15 +178,15 @@ def _criterion_json(one: CriterionStanding, today: date) -> dict[str, Any]:
         "why": one.why,
         "missing": list(one.missing),
         "quorum": str(one.quorum) if one.quorum else None,
-        "waived": waiver and {**_waiver_json(waiver), "expired": waiver.expired(today)},
+        "waived": waiver and {**_waiver_as_json(waiver), "expired": waiver.expired(today)},
     }
 
 
-def _waiver_json(waiver: Waiver) -> dict[str, Any]:
+def _waiver_as_json(waiver: Waiver) -> dict[str, Any]:
     return {"owner": waiver.owner, "reason": waiver.reason, "expires": waiver.expires}
 
 
-def _step_json(one: StepStanding) -> dict[str, Any]:
+def _step_as_json(one: StepStanding) -> dict[str, Any]:
     return {
         "step": one.name,
         "title": one.step.title,
@@ -203,7 +203,7 @@ def _step_json(one: StepStanding) -> dict[str, Any]:
     }
 
 
-def _dispatch_json(one: Dispatch) -> dict[str, Any]:
+def _dispatch_as_json(one: Dispatch) -> dict[str, Any]:
     return {
         "steps": list(one.names),
         "points": float(one.points),
@@ -214,11 +214,11 @@ def _dispatch_json(one: Dispatch) -> dict[str, Any]:
     }
 
 
-def _reach_json(reach: Reach) -> dict[str, Any]:
+def _reach_as_json(reach: Reach) -> dict[str, Any]:
     return {
-        **tally_json(reach.tally),
+        **tally_as_json(reach.tally),
         "within": None if reach.within is None else float(reach.within),
         "device": reach.device,
         "hours": float(reach.hours),
-        "dispatches": [_dispatch_json(one) for one in reach.dispatches],
+        "dispatches": [_dispatch_as_json(one) for one in reach.dispatches],
     }

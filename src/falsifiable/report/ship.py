@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falsifiable.evidence import short
-from falsifiable.report.outlook import deliverables_json, tally_json
+from falsifiable.report.outlook import deliverables_as_json, tally_as_json
 from falsifiable.report.text import clean
 from falsifiable.spec import Reached
 from falsifiable.spec.markdown import escaped, table
@@ -93,19 +93,19 @@ def _step(one: StepStanding) -> tuple[str, ...]:
     return (escaped(one.name), escaped(one.step.title), state, shown(one.predicted), shown(one.earned), difference)
 
 
-def ship_json(report: ShipReport) -> dict[str, Any]:
+def ship_as_json(report: ShipReport) -> dict[str, Any]:
     """The report as JSON data."""
     ship = report.roadmap.ship
     return {
         "spec": ship.spec,
-        "now": tally_json(ship.tally),
-        "deliverables": deliverables_json(ship),
+        "now": tally_as_json(ship.tally),
+        "deliverables": deliverables_as_json(ship),
         "history": [
             {
                 "version": one.version,
                 "date": one.date or None,
                 "commit": one.commit,
-                "reached": None if one.tally is None else tally_json(one.tally),
+                "reached": None if one.tally is None else tally_as_json(one.tally),
                 "why_not": clean(one.why) or None,
             }
             for one in report.history

@@ -88,12 +88,12 @@ def _statement_lines(entry: StatementEntry) -> Iterator[str]:
         yield f"  {one.falsifier}: {one.verdict.outcome}{proven}{_because(one.verdict)}"
 
 
-def statement_json(entry: StatementEntry) -> dict[str, Any]:
+def statement_as_json(entry: StatementEntry) -> dict[str, Any]:
     """One statement for a program: the in-toto JSON itself, and what lies around it."""
     return {**_summary(entry), "statement": entry.statement.to_json()}
 
 
-def log_json(entries: Sequence[StatementEntry]) -> list[dict[str, Any]]:
+def log_as_json(entries: Sequence[StatementEntry]) -> list[dict[str, Any]]:
     """The statements for a program, in the order given."""
     return [_summary(one) for one in entries]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from typing import Any
 
 
 def clean(text: str) -> str:
@@ -16,6 +18,11 @@ def _shown(character: str) -> str:
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
         return character.encode("unicode_escape").decode("ascii")
     return character
+
+
+def json_text(data: Any) -> str:
+    """JSON data as every verb prints it."""
+    return json.dumps(data, indent=2) + "\n"
 
 
 def counted(number: int, noun: str) -> str:

@@ -34,7 +34,7 @@ def _bytes(one: Because) -> str:
     return f"bytes of {one.name} ({one.said}): {one.facts['path']}, sha256 {one.facts['sha256']}"
 
 
-def walk_json(root: Because) -> dict[str, Any]:
+def walk_as_json(root: Because) -> dict[str, Any]:
     """The walk as nested JSON data."""
     return {
         "kind": root.kind,
@@ -43,5 +43,5 @@ def walk_json(root: Because) -> dict[str, Any]:
         "facts": dict(root.facts),
         "missing": list(root.missing),
         "counts_in": list(root.counts_in),
-        "below": [walk_json(one) for one in root.below],
+        "below": [walk_as_json(one) for one in root.below],
     }
