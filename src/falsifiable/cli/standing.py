@@ -23,7 +23,8 @@ def judging_code(catalogue: Catalogue) -> JudgingCode:
 
 def ledger_of(workspace: Workspace, code: JudgingCode) -> Ledger:
     """All contracts of the workspace with the evidence recorded for them."""
-    return open_ledger(workspace.root, tuple(workspace.contracts), code, Repository(workspace.root))
+    contracts, repository = tuple(workspace.contracts), Repository(workspace.root)
+    return open_ledger(workspace.root, contracts, code, repository, ships=workspace.ships)
 
 
 def recorded_and_local(

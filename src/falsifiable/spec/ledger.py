@@ -28,7 +28,7 @@ from falsifiable.status import (
 class Ledger:
     """A workspace's contracts with all evidence, by spec, that was recorded for them, and the specs' amendments.
 
-    ``policy`` says whose reviews count.
+    ``ships`` are its ship files, and ``policy`` says whose reviews count.
     """
 
     root: Path
@@ -36,6 +36,7 @@ class Ledger:
     evidence: Mapping[str, Evidence]
     code: JudgingCode
     history: History
+    ships: Ships
     policy: TrustPolicy = NOBODY
 
     @cached_property
@@ -58,11 +59,6 @@ class Ledger:
     def folders(self) -> Mapping[str, str]:
         """Statement (its sha256) -> the spec among whose evidence it lies."""
         return {one.sha256: spec for spec, evidence in self.evidence.items() for one in evidence.statements}
-
-    @cached_property
-    def ships(self) -> Ships:
-        """The ship files, read when they are first asked for."""
-        return load_ships(self.root, self.contracts)
 
     @property
     def specs(self) -> tuple[str, ...]:
@@ -117,11 +113,16 @@ def open_ledger(
     code: JudgingCode,
     history: History,
     policy: TrustPolicy | None = None,
+    ships: Ships | None = None,
 ) -> Ledger:
-    """Read all evidence of the workspace ``root``; reviews count by its own ``trust.yaml`` unless told otherwise."""
+    """Read all evidence of the workspace ``root``.
+
+    Reviews count by its own ``trust.yaml`` unless told otherwise, and its ship files are read unless they are given.
+    """
     evidence = read_all_evidence(root, specs_in(root, contracts))
     trusted = policy or workspace_trust(root)[0] or NOBODY
-    return Ledger(root, tuple(contracts), evidence, code, history, trusted)
+    found = load_ships(root, contracts) if ships is None else ships
+    return Ledger(root, tuple(contracts), evidence, code, history, found, trusted)
 
 
 def specs_in(root: Path, contracts: Iterable[Contract]) -> tuple[str, ...]:

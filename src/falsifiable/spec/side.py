@@ -13,9 +13,7 @@ from falsifiable.contracts import (
     Contract,
     Diagnostic,
     Ship,
-    Ships,
     TrustPolicy,
-    load_ships,
     load_workspace,
     spec_of,
     workspace_trust,
@@ -40,7 +38,6 @@ class Side:
     ledger: Ledger
     code: Code
     contracts: Mapping[str, Contract]
-    ships: Ships
     policy: TrustPolicy
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, bytes]
@@ -53,13 +50,13 @@ class Side:
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
         """What is wrong with its contracts, ship files and trust policy; amendments are told with the regions."""
-        every = dict.fromkeys((*self.diagnostics, *self.ships.diagnostics))  # a workspace tells of its ship files, too
+        every = dict.fromkeys((*self.diagnostics, *self.ledger.ships.diagnostics))  # a workspace tells of its ship files, too
         return tuple(one for one in every if one.severity == "error")
 
     @cached_property
     def ship_files(self) -> dict[str, Ship]:
         """The sound ship files, by spec."""
-        return {one.ship: one for one in self.ships.sound}
+        return {one.ship: one for one in self.ledger.ships.sound}
 
     @cached_property
     def statements(self) -> dict[str, tuple[str, Statement]]:
@@ -90,7 +87,6 @@ def read_side(folder: Path, repository: Repository, code: Code) -> Side:
         ledger=open_ledger(folder, contracts, judging, repository),
         code=code,
         contracts={one.contract: one for one in contracts},
-        ships=load_ships(folder, contracts),
         policy=policy or NOBODY,
         diagnostics=(*(() if workspace.shipped else workspace.diagnostics), *of_policy),
         files=_files_of(folder),
