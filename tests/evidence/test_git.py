@@ -247,13 +247,6 @@ def test_a_file_that_a_partial_clone_left_out_is_named(tmp_path: Path) -> None:
         Repository(tmp_path / "clone").files_at("HEAD", "contracts")
 
 
-def test_an_object_that_git_does_not_have_is_said() -> None:
-    there = b"a" * 40 + b" blob 2\nhi\n"
-    assert list(git_room._batched(there + there)) == [b"hi", b"hi"]
-    with pytest.raises(GitError, match=r"b{40} is missing"):
-        list(git_room._batched(there + b"b" * 40 + b" missing\n"))
-
-
 def test_a_revision_is_known_or_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_repository(tmp_path)
     head = git(tmp_path, "rev-parse", "HEAD")

@@ -730,3 +730,50 @@ def earlier_commit_rewritten_by_a_plugin(vault):
         "from falsifiable import",
     )
     vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+
+
+@cheat("GATE-HISTORY-REWRITTEN")
+def amendment_put_into_a_release_that_was_made(vault):
+    """It would answer for a major change while no version moves."""
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+    pending = vault.amend("fewer are enough", shop="major")
+    (release,) = (vault.root / "spec/shop/amendments/released").iterdir()
+    pending.rename(release / f"0002-{pending.name}")
+
+
+@cheat("GATE-VERSION-TYPED")
+def version_typed_beside_a_release(vault):
+    """The release moves the contract by a minor bump; what stands there is something else."""
+    vault.amend("the second", bump="minor", stall="minor")
+    vault.commit("an amendment")
+    done = vault.contract("amend", "release", "--spec", "shop")
+    assert done.returncode == 0, done.stderr
+    vault.edit("contracts/stall.yaml", "version: 1.1.0", "version: 1.0.1")
+
+
+@cheat("GATE-VERSION-TYPED")
+def release_typed(vault):
+    """A major change, released by hand as if it were a patch."""
+    vault.edit(SHOP, "{at_least: 56}", "{at_least: 5}")
+    pending = vault.amend("fewer are enough", shop="major")
+    (release,) = (vault.root / "spec/shop/amendments/released").iterdir()
+    typed = release.with_name("1.0.1")
+    typed.mkdir()
+    pending.rename(typed / f"0002-{pending.name}")
+
+
+@cheat("GATE-CRITERION-WEAKENED")
+def step_that_is_done_by_less(vault):
+    vault.edit(SHIP, "done_when: [FALSIFY-UNSEEN-001]", "done_when: [FALSIFY-STALL-001]")
+
+
+@cheat("GATE-CRITERION-WEAKENED")
+def discharged_criterion_in_other_words(vault):
+    """Its points were earned for something else."""
+    vault.edit(SHIP, "text: It fits", "text: It beats every other model")
+
+
+@cheat("GATE-CLAIM-LOOSENED")
+def conditions_for_discharged_that_ask_for_nothing(vault):
+    text = (vault.root / "contracts/fallen.yaml").read_text()
+    (vault.root / "contracts/fallen.yaml").write_text(f"{text}discharge:\n  run: {{steps: {{at_least: 0}}}}\n")

@@ -111,6 +111,56 @@ def test_a_new_key_is_let_in_by_somebody_who_looked(vault):
     assert vault.gate("--accept-trust", sha256_of((vault.root / "trust.yaml").read_bytes()))[0] == 0
 
 
+def test_a_branch_that_lacks_its_base_is_to_be_merged_first(vault):
+    """What the main line gained meanwhile is not what this branch deleted."""
+    vault.git("checkout", "--quiet", "-b", "topic")
+    nothing(vault)
+    vault.commit("a topic")
+    vault.git("checkout", "--quiet", "main")
+    vault.record("unseen")
+    vault.base = vault.commit("the main line goes on")
+    vault.git("checkout", "--quiet", "topic")
+    code, decision = vault.gate()
+    assert (code, decision["blocks"]) == (2, [])
+    assert "is no ancestor of" in decision["undecided"][0]
+    vault.git("merge", "--quiet", "--no-edit", "main")
+    assert vault.gate()[0] == 0
+
+
+def test_a_link_below_the_specs_is_left_out_and_told_of(vault):
+    (vault.root / "a.png").write_text("a picture")
+    (vault.root / "spec/shop/a.png").symlink_to("../../a.png")
+    vault.commit("a picture")
+    code, decision = vault.gate()
+    assert code == 0
+    assert any(note.startswith("spec/shop/a.png was not read: it is a link") for note in decision["notes"])
+
+
+def test_a_waiver_that_ran_out_before_keeps_only_a_release_waiting(vault):
+    vault.edit(SHIP, "expires: 2999-12-31", "expires: 2020-01-31")
+    vault.base = vault.commit("some day in 2020")
+    nothing(vault)
+    vault.commit("nothing much")
+    assert vault.gate()[0] == 0
+    code, decision = vault.gate("--release")
+    assert (code, {one["rule"] for one in decision["blocks"]}) == (5, {"GATE-FALSIFIED", "GATE-WAIVER-EXPIRED"})
+
+
+def test_a_new_waiver_is_told_of(vault):
+    vault.edit(
+        SHIP, "waivers:\n", "waivers:\n  - {criterion: AC-SHOP-002, owner: bob, reason: why not, expires: 2999-12-31}\n"
+    )
+    vault.commit("a waiver")
+    assert "AC-SHOP-002 is waived by bob until 2999-12-31: why not" in vault.gate()[1]["notes"]
+
+
+def test_a_waiver_does_not_spread_to_what_its_criterion_newly_names(vault):
+    vault.edit(SHIP, "FALSIFY-SHOP-004]\n        quorum", "FALSIFY-SHOP-004, FALSIFY-FALLEN-001]\n        quorum")
+    vault.commit("a claim more")
+    code, decision = vault.gate("--release")
+    assert (code, [one["subject"] for one in decision["blocks"]]) == (5, ["FALSIFY-FALLEN-001"])
+
+
 def test_a_release_is_refused_while_a_claim_is_falsified(vault):
     nothing(vault)
     vault.commit("nothing much")

@@ -21,6 +21,7 @@ from falsifiable.report.gate import FORMATS
 from falsifiable.spec.gate import Decision, Demands, decide
 from falsifiable.spec.side import Side, read_side
 from falsifiable.validation.cache import Cache
+from falsifiable.validation.code_at import Code, CodeError, code_at, code_below, code_here
 from falsifiable.validation.results import ContractResult
 
 READ = (CONTRACTS_FOLDER, "spec", TRUST_FILE)
@@ -112,21 +113,20 @@ def _sides(root: Path, folder: Path, revisions: tuple[str, str]) -> tuple[Side, 
 
     The later commit's code runs while its checks are listed: what is judged by is exported only afterwards.
     """
-    from falsifiable.validation.code_at import CodeError, code_at, code_below, code_here
-
     checked_out, code = Repository(root), code_below(root)
     places = (*READ, *code)
     base, head = (_known(root, revision) for revision in revisions)
     try:
         here = checked_out.head == head.head and not checked_out.dirty
-        of_head = code_here() if here else code_at(_exported(head, folder / "code", places), root)
+        of_head = code_here() if here else _code_of(head, folder / "code", places)
         same = not checked_out.differ(str(base.head), str(head.head), code)
-        of_base = of_head if same else code_at(_exported(base, folder / "code of base", places), root)
+        of_base = of_head if same else _code_of(base, folder / "code of base", places)
     except CodeError as error:
         raise Failure(f"the checks of a commit cannot be listed: {error}", ExitCode.COULD_NOT_RUN) from error
+    left_out = [one.export(folder / name, places) for name, one in (("base", base), ("head", head))]
     return (
-        read_side(_exported(base, folder / "base", places), base, of_base),
-        read_side(_exported(head, folder / "head", places), head, of_head),
+        read_side(folder / "base", base, of_base, left_out[0]),
+        read_side(folder / "head", head, of_head, left_out[1]),
     )
 
 
@@ -143,10 +143,9 @@ def _known(root: Path, revision: str) -> Repository:
     return repository
 
 
-def _exported(repository: Repository, folder: Path, places: Sequence[str]) -> Path:
-    folder.mkdir()
+def _code_of(repository: Repository, folder: Path, places: Sequence[str]) -> Code:
     repository.export(folder, places)
-    return folder
+    return code_at(folder, repository.root)
 
 
 def _judged_again(asked: Asked, cache: Cache) -> Mapping[str, ContractResult]:

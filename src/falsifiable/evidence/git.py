@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,15 @@ class Membership:
 
     counts: Literal["yes", "no", "unknown"]
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Entry:
+    """A file or a link as a commit has it: its path below the workspace, and the id of its bytes."""
+
+    path: str
+    identity: str
+    is_link: bool
 
 
 class History(Protocol):
@@ -132,19 +141,20 @@ class Repository:
         places = [f":(top,literal){self._prefix}{folder}" for folder in folders]
         return bool(places) and bool(self._git("diff", "--name-only", "--no-renames", one, other, "--", *places))
 
-    def export(self, target: Path, places: Iterable[str]) -> None:
+    def export(self, target: Path, places: Iterable[str]) -> tuple[str, ...]:
         """Write what lies at ``places`` (files or folders, relative to the workspace) at ``head`` below ``target``.
 
-        The bytes are those that were committed: no attribute, filter or line ending of a checkout changes them. Raises
-        :class:`GitError` for a link, and OSError.
+        The bytes are those that were committed: no attribute, filter or line ending of a checkout changes them. Returns
+        what was left out, as it is no file of the workspace: links, and names that no text can hold. Raises
+        :class:`GitError` and OSError.
         """
-        for place in places:
-            for path, data in self.files_at(self.revision, place).items():
-                if not _is_plain(path):
-                    raise GitError(f"{path!r} at {self.revision} is no path below the workspace")
-                file = target / path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
+        listed = [one for place in places for one in self._listed(self.revision, place)]
+        files = [one for one in listed if not one.is_link and _is_plain(one.path)]
+        for path, data in self._contents(self.revision, files).items():
+            file = target / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        return tuple(repr(one.path)[1:-1] for one in listed if one not in files)
 
     def commit_of(self, revision: str) -> str | None:
         """The commit that ``revision`` (a branch, a tag, ``HEAD~2``, an id) names here; None where there is none."""
@@ -157,15 +167,10 @@ class Repository:
         all. Raises :class:`GitError` for a revision that git does not know, for a link (whose bytes would be those of
         another file), and for a blob that a partial clone left out.
         """
-        top = f":(top,literal){self._prefix}{folder}"
-        listed = self._git("ls-tree", "-r", "-z", "--full-name", self._known(revision), "--", top)
-        found = sorted(_listed_blobs(listed, len(self._prefix.encode()), suffix))
-        try:
-            contents = zip(found, self._objects([identity for _, identity in found]), strict=True)
-            return {path: _present(data, path) for (path, _), data in contents}
-        except GitError as error:
-            why = f"not every file of {revision} is in this clone ({error}); clone without --filter"
-            raise GitError(why) from error
+        found = [one for one in self._listed(revision, folder) if one.path.endswith(suffix)]
+        if link := next((one for one in found if one.is_link), None):
+            raise GitError(f"{link.path} is a link; commit the file itself, so that its bytes stand in the history")
+        return self._contents(revision, found)
 
     def commits_changing(self, path: str) -> tuple[str, ...]:
         """The commits of this history that changed anything below ``path``, oldest first; none outside a repository.
@@ -250,6 +255,20 @@ class Repository:
         answered = self._git("cat-file", "--batch", given="".join(f"{one}\n" for one in names).encode())
         return tuple(_answers(answered, len(names)))
 
+    def _listed(self, revision: str, folder: str) -> list[_Entry]:
+        """The files and links below ``folder``, by path."""
+        top = f":(top,literal){self._prefix}{folder}"
+        listed = self._git("ls-tree", "-r", "-z", "--full-name", self._known(revision), "--", top)
+        return sorted(_entries(listed, len(self._prefix.encode())))
+
+    def _contents(self, revision: str, files: Sequence[_Entry]) -> dict[str, bytes]:
+        try:
+            contents = zip(files, self._objects([one.identity for one in files]), strict=True)
+            return {one.path: _present(data, one.path) for one, data in contents}
+        except GitError as error:
+            why = f"not every file of {revision} is in this clone ({error}); clone without --filter"
+            raise GitError(why) from error
+
     def _known(self, revision: str) -> str:
         """The commit of ``revision``. Raises GitError where git knows none."""
         commit = self.commit_of(revision)
@@ -281,18 +300,13 @@ class Repository:
             raise GitError(f"git {arguments[0]} took longer than {GIT_SECONDS} seconds") from None
 
 
-def _listed_blobs(listed: bytes, prefix_bytes: int, suffix: str) -> Iterator[tuple[str, str]]:
-    """Path below the workspace and blob id of every regular file in the output of ``git ls-tree -z``."""
+def _entries(listed: bytes, prefix_bytes: int) -> Iterator[_Entry]:
+    """The files and links in the output of ``git ls-tree -z``; a submodule is neither."""
     for entry in listed.split(b"\0"):
         about, _, path = entry.partition(b"\t")
-        if not path.endswith(suffix.encode()) or not path:
-            continue
-        mode, kind, identity = about.decode().split()
-        name = os.fsdecode(path[prefix_bytes:])
-        if mode == _LINK:
-            raise GitError(f"{name} is a link; commit the file itself, so that its bytes stand in the history")
+        mode, kind, identity = about.decode().split() if path else ("", "", "")
         if kind == "blob":
-            yield name, identity
+            yield _Entry(os.fsdecode(path[prefix_bytes:]), identity, mode == _LINK)
 
 
 def _present(data: bytes | None, path: str) -> bytes:

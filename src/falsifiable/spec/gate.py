@@ -12,18 +12,19 @@ from datetime import date
 
 from falsifiable.contracts import TRUST_FILE, claim_digest
 from falsifiable.contracts.comparison import compare_sets
-from falsifiable.contracts.versions import Bump
+from falsifiable.contracts.versions import Bump, bumped
 from falsifiable.evidence import Statement, deletions, sha256_of, short, statement_path, verified
+from falsifiable.spec.amendments import amendments_folder
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, spec_path
 from falsifiable.spec.regions import RegionError, find_regions
-from falsifiable.spec.side import Side, amended_since, released_since
+from falsifiable.spec.side import Side, amended_since, contract_bumps, releases_since
 from falsifiable.spec.update import check_specs
 from falsifiable.status import ContractStanding, standings
 from falsifiable.status.gate.block import Block
 from falsifiable.status.gate.claims import typed_versions, weakened_checks, weakened_claims
 from falsifiable.status.gate.movement import unsigned, unvouched_rises
-from falsifiable.status.gate.ships import ShipMovement, ship_blocks, ship_movements
+from falsifiable.status.gate.ships import ShipMovement, falsified_claims, new_waivers, ship_blocks, ship_movements
 from falsifiable.status.gate.weights import weakened_ships
 from falsifiable.status.grounds import Grounds
 from falsifiable.status.testimony import nobody_doubts
@@ -70,6 +71,8 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
     later commit that is not valid refuses everything else unseen: claims that cannot be read hold nothing.
     """
     decision = Decision(base.commit, head.commit)
+    if unknown := tuple(_undecidable(base, head)):
+        return replace(decision, undecided=unknown)
     if invalid := tuple(
         Block("GATE-INVALID", one.place, f"{one.rule}: {one.message}", one.hint, one.path, one.line)
         for one in head.faults
@@ -95,18 +98,39 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
         *_deleted(base, head),
         *_trust(base, head, demands),
         *rises,
-        *ship_blocks(ships, demands.today),
+        *ship_blocks(ships, demands.today, release=demands.release),
         *(unsigned(_by_signatures(head, vouching), after) if demands.require_signed else ()),
-        *(_falsified(after, ships) if demands.release else ()),
+        *(falsified_claims(after, ships) if demands.release else ()),
     )
     return replace(
         decision,
         blocks=tuple(dict.fromkeys(blocks)),
         undecided=tuple(dict.fromkeys(one.message for one in of_regions if one.kind == "undecided")),
-        notes=tuple(_notes(of_regions, () if rises else tuple(_lower(counted, after)))),
+        notes=(
+            *_left_out(head),
+            *new_waivers(ships),
+            *_notes(of_regions, () if rises else tuple(_lower(counted, after))),
+        ),
         ships=ships,
         unvouched=tuple(dict.fromkeys((*_lower(counted, after), *_contracts_of(rises, before, after)))),
     )
+
+
+def _undecidable(base: Side, head: Side) -> Iterator[str]:
+    """Why the two commits cannot be compared at all."""
+    member = head.repository.membership(base.commit, {})
+    if member.counts == "unknown":
+        yield member.why
+    elif member.counts == "no":
+        was, now = short(base.commit), short(head.commit)
+        gained = "what it gained since they parted would look deleted"
+        yield f"{was} is no ancestor of {now}: {gained}; git merge {was} first"
+    for plugin, why in base.code.catalogue.failed_plugins.items():
+        yield f"the checks of {plugin} cannot be listed at {short(base.commit)}, so what they lost is not seen: {why}"
+
+
+def _left_out(head: Side) -> Iterator[str]:
+    return (f"{path} was not read: it is a link, or its name holds a line break" for path in head.left_out)
 
 
 def _by_signatures(head: Side, vouching: Vouching) -> tuple[ContractStanding, ...]:
@@ -122,7 +146,26 @@ def _claims(base: Side, head: Side) -> Iterator[Block]:
     compared = compare_sets(base.contracts.values(), head.contracts.values(), was, now)
     yield from weakened_claims((change for one in compared for change in one.changes), contracts)
     yield from weakened_checks(tuple(base.contracts.values()), was, now, contracts)
-    yield from typed_versions(base.contracts, head.contracts, released_since(base, head))
+    yield from typed_versions(base.contracts, head.contracts, contract_bumps(base, head))
+    yield from _typed_releases(base, head)
+
+
+def _typed_releases(base: Side, head: Side) -> Iterator[Block]:
+    """Releases that are not what contract amend release makes of their amendments, or gained one after they were."""
+    for spec, log in head.ledger.amendments.items():
+        version = base.ledger.amendments[spec].version if spec in base.ledger.amendments else log.baseline.version
+        for release in releases_since(base, head, spec):
+            demanded = bumped(version, max(one.amendment.moves for one in release.sections))
+            if release.version != demanded:
+                message = f"the release {release.version} was typed: its amendments make {demanded} of {version}"
+                yield Block("GATE-VERSION-TYPED", spec, message, "undo it, and let contract amend release number it")
+            version = release.version
+        released = {one.version for one in log.releases} - {one.version for one in releases_since(base, head, spec)}
+        for section in log.sections:
+            if section.version in released and section.path not in base.files:
+                message = f"this amendment was put into the release {section.version}, which had been made"
+                hint = f"move it to {amendments_folder(spec)}, where it is pending"
+                yield Block.of_file("GATE-HISTORY-REWRITTEN", section.path, message, hint)
 
 
 def _weights(base: Side, head: Side) -> Iterator[Block]:
@@ -228,15 +271,6 @@ def _grounds(
     return Grounds(
         ledger.contracts, where, ledger.statements, ledger.code, ledger.history, ledger.folders, ledger.reviews, doubt
     )
-
-
-def _falsified(after: tuple[ContractStanding, ...], ships: tuple[ShipMovement, ...]) -> Iterator[Block]:
-    """Claims that current evidence refutes, but for those of a criterion that somebody waived openly."""
-    waived = {name for ship in ships for one in ship.after.waived for name in one.criterion.falsifiers}
-    for standing in after:
-        for claim in standing.falsifiers:
-            if claim.status < 0 and claim.falsifier not in waived:
-                yield Block("GATE-FALSIFIED", claim.falsifier, "; ".join(claim.needs))
 
 
 def _asking_otherwise(base: Side, head: Side) -> frozenset[str]:

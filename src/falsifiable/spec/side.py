@@ -20,7 +20,7 @@ from falsifiable.contracts import (
 )
 from falsifiable.contracts.versions import Bump
 from falsifiable.evidence import Repository, Statement
-from falsifiable.spec.amendments import Section, highest_bumps
+from falsifiable.spec.amendments import Release, Section, highest_bumps
 from falsifiable.spec.ledger import Ledger, open_ledger
 from falsifiable.status import JudgingCode
 from falsifiable.validation.code_at import Code
@@ -31,7 +31,7 @@ class Side:
     """A commit as the gate sees it.
 
     ``repository`` answers for the history of this commit, ``code`` for what judges at it, and ``files`` holds the bytes
-    of everything under ``spec/`` and of ``trust.yaml``, by path.
+    of everything under ``spec/`` and of ``trust.yaml``, by path. What is ``left_out`` was not exported: links.
     """
 
     repository: Repository
@@ -41,6 +41,7 @@ class Side:
     policy: TrustPolicy
     diagnostics: tuple[Diagnostic, ...]
     files: Mapping[str, bytes]
+    left_out: tuple[str, ...] = ()
 
     @property
     def commit(self) -> str:
@@ -50,7 +51,7 @@ class Side:
     @property
     def faults(self) -> tuple[Diagnostic, ...]:
         """What is wrong with its contracts, ship files and trust policy; amendments are told with the regions."""
-        every = dict.fromkeys((*self.diagnostics, *self.ledger.ships.diagnostics))  # a workspace tells of its ship files, too
+        every = dict.fromkeys((*self.diagnostics, *self.ledger.ships.diagnostics))  # a workspace tells of ships, too
         return tuple(one for one in every if one.severity == "error")
 
     @cached_property
@@ -76,7 +77,7 @@ class Side:
         return log.sections if log else ()
 
 
-def read_side(folder: Path, repository: Repository, code: Code) -> Side:
+def read_side(folder: Path, repository: Repository, code: Code, left_out: tuple[str, ...] = ()) -> Side:
     """The commit that ``repository`` asks about, exported to ``folder`` and judged by ``code``. Raises OSError."""
     workspace = load_workspace(folder, code.catalogue.signatures)
     judging = JudgingCode.of(code.catalogue, code.semantics)
@@ -90,13 +91,15 @@ def read_side(folder: Path, repository: Repository, code: Code) -> Side:
         policy=policy or NOBODY,
         diagnostics=(*(() if workspace.shipped else workspace.diagnostics), *of_policy),
         files=_files_of(folder),
+        left_out=left_out,
     )
 
 
 def amended_since(base: Side, head: Side) -> tuple[dict[str, Bump], dict[str, Bump]]:
     """What the amendments of ``head`` that ``base`` had not, answer for.
 
-    One that was pending at ``base`` already answered for what came with it, and not for whatever comes next.
+    One that was pending at ``base`` already answered for what came with it, and not for whatever comes next; one that
+    was put into a release of ``base`` answers for nothing.
 
     Returns: contract -> highest bump named for it, and spec -> highest bump of the spec itself.
     """
@@ -104,7 +107,8 @@ def amended_since(base: Side, head: Side) -> tuple[dict[str, Bump], dict[str, Bu
     specs: dict[str, Bump] = {}
     known = {data for path, data in base.files.items() if "/amendments/" in path}
     for spec, log in head.ledger.amendments.items():
-        found = {one.path: one.amendment for one in log.sections} | {one.path: one.amendment for one in log.pending}
+        released = (one for release in releases_since(base, head, spec) for one in release.sections)
+        found = {one.path: one.amendment for one in released} | {one.path: one.amendment for one in log.pending}
         new = [said for path, said in found.items() if said is not None and head.files.get(path) not in known]
         for name, bump in highest_bumps(new).items():
             contracts[name] = max(bump, contracts.get(name, Bump.NONE))
@@ -112,15 +116,21 @@ def amended_since(base: Side, head: Side) -> tuple[dict[str, Bump], dict[str, Bu
     return contracts, specs
 
 
-def released_since(base: Side, head: Side) -> frozenset[str]:
-    """The contracts that a release between the two commits gave a version."""
-    return frozenset(
-        name
-        for spec, log in head.ledger.amendments.items()
-        for release in log.releases
-        if release.version not in {one.version for one in base.sections(spec)}
-        for name in release.contracts
-    )
+def releases_since(base: Side, head: Side, spec: str) -> tuple[Release, ...]:
+    """The releases of ``spec`` that ``base`` had not made, by version."""
+    made = {one.version for one in base.sections(spec)}
+    log = head.ledger.amendments.get(spec)
+    return tuple(one for one in (log.releases if log else ()) if one.version not in made)
+
+
+def contract_bumps(base: Side, head: Side) -> dict[str, tuple[Bump, ...]]:
+    """Contract -> the bumps that the releases between the two commits made of its version, in their order."""
+    found: dict[str, tuple[Bump, ...]] = {}
+    for spec in head.ledger.amendments:
+        for release in releases_since(base, head, spec):
+            for name, bump in release.contracts.items():
+                found[name] = (*found.get(name, ()), bump)
+    return found
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:

@@ -7,11 +7,12 @@ else makes a claim weaker: not a swapped check, not a lower ceiling, not a count
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 
 from falsifiable.contracts.changes import Change
 from falsifiable.contracts.model import Contract
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.contracts.versions import Bump
+from falsifiable.contracts.versions import Bump, bumped
 from falsifiable.status.gate.block import Block
 
 _AMEND = "contract amend new TITLE --contract {contract}=major says why, where everybody sees it"
@@ -75,16 +76,18 @@ def _weakened_check(contract: str, was: CheckSignature, now: CheckSignature) -> 
 
 
 def typed_versions(
-    before: Mapping[str, Contract], after: Mapping[str, Contract], released: Iterable[str]
+    before: Mapping[str, Contract], after: Mapping[str, Contract], released: Mapping[str, Sequence[Bump]]
 ) -> Iterator[Block]:
-    """Contracts whose ``version:`` is another one though no release in between wrote it.
+    """Contracts whose ``version:`` is another one than the releases in between made of it.
 
-    ``released`` names the contracts that a release between the two commits gave a version.
+    ``released`` holds the bumps of each contract's version in the releases between the two commits, in their order.
     """
-    written = set(released)
-    for name in sorted(before.keys() & after.keys() - written):
+    for name in sorted(before.keys() & after.keys()):
         was, now = before[name].version, after[name].version
-        if was != now:
-            message = f"version: was typed, {was} became {now}; only a release writes it"
-            hint = f"restore {was}; contract amend new TITLE --contract {name}=BUMP, and contract amend release"
+        made = reduce(bumped, released.get(name, ()), was)
+        if now != made:
+            message = (
+                f"version: was typed, {was} became {now}; only a release writes it, and none made more than {made}"
+            )
+            hint = f"restore {made}; contract amend new TITLE --contract {name}=BUMP, and contract amend release"
             yield Block("GATE-VERSION-TYPED", name, message, hint)

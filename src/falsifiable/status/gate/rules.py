@@ -90,8 +90,8 @@ _ALL = (
     GateRule(
         "GATE-CRITERION-WEAKENED",
         "an acceptance criterion is easier to meet",
-        "It needs fewer falsifiers, a smaller quorum or one of something else, or a tripwire of it is gone or trips on "
-        "less.",
+        "It needs fewer falsifiers, a smaller quorum or one of something else, a tripwire of it is gone or trips on "
+        "less, or it reads otherwise without any amendment. A step that is done by less counts as one.",
         _AMEND,
     ),
     GateRule(
@@ -161,7 +161,7 @@ _ALL = (
     ),
     GateRule(
         "GATE-HISTORY-REWRITTEN",
-        "a released amendment is gone, or has other bytes",
+        "a released amendment is gone, has other bytes, or was put into a release afterwards",
         "What was released is the history of the spec: its numbers, versions, lessons and percentages rest on it.",
         _RESTORE,
     ),
@@ -174,13 +174,15 @@ _ALL = (
     GateRule(
         "GATE-WAIVER-EXPIRED",
         "a waiver is over",
-        "A waiver holds until its last day; after it, whoever goes ahead does so without one.",
+        "A waiver holds until its last day; after it, whoever goes ahead does so without one. One that ran out without "
+        "being touched only keeps --release waiting.",
         "Meet the criterion, or renew the waiver with its reason.",
     ),
     GateRule(
         "GATE-FALSIFIED",
         "a claim is falsified, and a release is asked for",
-        "With --release nothing ships that current evidence refutes, unless a waiver of the criterion says so openly.",
+        "With --release nothing ships that evidence refutes, unless every criterion that needs it is waived openly. "
+        "Evidence that only went stale refutes as long as nothing newer answers it.",
         "Mend what the claim is about and record again.",
     ),
 )

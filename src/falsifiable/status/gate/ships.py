@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from falsifiable.contracts import Ship
+from falsifiable.contracts import Ship, Waiver
 from falsifiable.status.gate.block import Block
 from falsifiable.status.grounds import Grounds
+from falsifiable.status.ladder import Status
 from falsifiable.status.points import ZERO, shown
 from falsifiable.status.roadmap import RoadmapStanding, roadmap_standing
 from falsifiable.status.ship import ShipStanding, ship_standing
+from falsifiable.status.standing import ContractStanding
 
 Weighed = tuple[Ship, Grounds]
 """A ship file and what it is weighed by."""
@@ -56,15 +58,52 @@ def ship_movements(
     )
 
 
-def ship_blocks(ships: Iterable[ShipMovement], today: date) -> Iterator[Block]:
-    """Percentages that rose on nobody's word, steps newly declared done without evidence, waivers that are over."""
+def ship_blocks(ships: Iterable[ShipMovement], today: date, *, release: bool) -> Iterator[Block]:
+    """Percentages that rose on nobody's word, steps newly declared done without evidence, waivers that are over.
+
+    A waiver that was there before and ran out meanwhile keeps nobody but a ``release`` waiting.
+    """
     for ship in ships:
         yield from _unvouched(ship)
         yield from _declared(ship)
         for waiver in ship.after.ship.waivers:
-            if waiver.expired(today):
+            if waiver.expired(today) and (release or waiver not in _earlier_waivers(ship)):
                 message = f"the waiver of {waiver.owner} was over on {waiver.expires}: {waiver.reason}"
                 yield Block("GATE-WAIVER-EXPIRED", waiver.criterion, message, "meet the criterion, or renew the waiver")
+
+
+def new_waivers(ships: Iterable[ShipMovement]) -> Iterator[str]:
+    """Each waiver that the change brings or alters, in words: nobody should come upon it later."""
+    for ship in ships:
+        for waiver in ship.after.ship.waivers:
+            if waiver not in _earlier_waivers(ship):
+                yield f"{waiver.criterion} is waived by {waiver.owner} until {waiver.expires}: {waiver.reason}"
+
+
+def _earlier_waivers(ship: ShipMovement) -> tuple[Waiver, ...]:
+    return ship.before.ship.ship.waivers if ship.before else ()
+
+
+def falsified_claims(after: Iterable[ContractStanding], ships: Iterable[ShipMovement]) -> Iterator[Block]:
+    """Claims that evidence refutes, current or gone stale with nothing to answer it, but for those waived openly."""
+    waived = _waived(ships)
+    for standing in after:
+        for claim in standing.falsifiers:
+            stale = claim.stale_status == Status.FALSIFIED and claim.status == Status.PROPOSED
+            if (claim.status == Status.FALSIFIED or stale) and claim.falsifier not in waived:
+                yield Block("GATE-FALSIFIED", claim.falsifier, "; ".join(claim.needs or claim.stale))
+
+
+def _waived(ships: Iterable[ShipMovement]) -> frozenset[str]:
+    """Falsifiers that every criterion naming them is waived for. One that a waived criterion newly names is not."""
+    named: dict[str, list[bool]] = {}
+    for ship in ships:
+        earlier = {one.criterion.id: one.criterion for one in ship.before.ship.criteria} if ship.before else {}
+        for one in ship.after.criteria:
+            was = earlier.get(one.criterion.id, one.criterion)
+            for name in one.criterion.falsifiers:
+                named.setdefault(name, []).append(one.waiver is not None and name in was.falsifiers)
+    return frozenset(name for name, each in named.items() if all(each))
 
 
 def _roadmap(ship: Ship, grounds: Grounds) -> RoadmapStanding:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from falsifiable.contracts import AcceptanceCriterion, Quorum, Ship, Tripwire
 from falsifiable.contracts.criterion_comparison import compare_criteria
+from falsifiable.contracts.model import Level
+from falsifiable.contracts.ship import Step
 from falsifiable.contracts.versions import Bump
 from falsifiable.status.gate.block import Block
 from falsifiable.status.points import exact, shown
@@ -25,6 +27,8 @@ def weakened_ships(
         if amended.get(spec, Bump.NONE) >= Bump.MAJOR:
             continue
         hint = f"contract amend new TITLE --spec {spec} --bump major says why, where everybody sees it"
+        if spec in after and amended.get(spec, Bump.NONE) == Bump.NONE:
+            yield from _retold(_criteria(before[spec]), _criteria(after[spec]), spec)
         if spec not in after:
             yield Block("GATE-CRITERION-REMOVED", spec, "the ship file is gone, and its percentage with it", hint)
             continue
@@ -34,6 +38,37 @@ def weakened_ships(
         for name in sorted(was.keys() & now.keys()):
             for message in _easier(was[name], now[name]):
                 yield Block("GATE-CRITERION-WEAKENED", name, message, hint)
+        yield from _easier_steps(before[spec], after[spec], hint)
+
+
+def _retold(
+    was: Mapping[str, AcceptanceCriterion], now: Mapping[str, AcceptanceCriterion], spec: str
+) -> Iterator[Block]:
+    """Criteria that say something else: what was discharged was discharged under other words."""
+    hint = f"contract amend new TITLE --spec {spec} says why, where everybody sees it"
+    for name in sorted(was.keys() & now.keys()):
+        if was[name].text != now[name].text:
+            message = f"read {was[name].text!r}, reads {now[name].text!r}"
+            yield Block("GATE-CRITERION-WEAKENED", name, message, hint)
+
+
+def _easier_steps(was: Ship, now: Ship, hint: str) -> Iterator[Block]:
+    """Steps that are done by less than they were."""
+    later = {one.step: one for one in now.roadmap}
+    for step in was.roadmap:
+        if (same := later.get(step.step)) is None:
+            continue
+        subject = f"{was.ship} step {step.step}"
+        if lost := [one for one in step.shown_by.falsifiers if one not in same.shown_by.falsifiers]:
+            yield Block("GATE-CRITERION-WEAKENED", subject, f"is done without {', '.join(lost)}", hint)
+        if _asked(same) < _asked(step):
+            message = f"is done at {_asked(same).name}, and was at {_asked(step).name} or the ceiling"
+            yield Block("GATE-CRITERION-WEAKENED", subject, message, hint)
+
+
+def _asked(step: Step) -> Level:
+    """How far the falsifiers of a step must have come; where it names no status, as far as they can."""
+    return Level.of(step.shown_by.status) if step.shown_by.status else Level.DISCHARGED
 
 
 def _criteria(ship: Ship) -> dict[str, AcceptanceCriterion]:
