@@ -37,6 +37,10 @@ class Context:
     environment: Environment
     semantics: int
 
+    def marked(self, commit: str) -> str:
+        """The commit, as it is written somewhere, with a word on changes that were not in it."""
+        return f"{commit} with uncommitted changes" if self.dirty else commit
+
 
 def context_of(repository: Repository, *, semantics: int, environment: Environment | None = None) -> Context:
     """The context of a judgement made now in the workspace that ``repository`` belongs to."""

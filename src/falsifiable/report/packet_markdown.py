@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from falsifiable.report.text import clean
+from falsifiable.status.words import shown_value
 
 
 def as_markdown(packet: Mapping[str, Any]) -> str:
@@ -97,7 +98,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return shown_value(value)
     text = clean(", ".join(map(str, value)) if isinstance(value, list) else str(value))
     for mark in "\\`|<>[]*":
         text = text.replace(mark, f"\\{mark}")

@@ -126,8 +126,7 @@ def _at(statement: Statement) -> str:
     context = statement.context
     if context.commit is None:
         return "no commit"
-    changes = " with uncommitted changes" if context.dirty else ""
-    return f"commit {short(context.commit)}{changes}"
+    return context.marked(f"commit {short(context.commit)}")
 
 
 def _tally(statement: Statement) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from falsifiable.evidence import short
+from falsifiable.evidence import Context, short
 from falsifiable.spec.amendment_regions import (
     amendments_region,
     cadence_region,
@@ -20,6 +20,7 @@ from falsifiable.spec.markdown import escaped, table
 from falsifiable.spec.ship_regions import roadmap_region, ship_region
 from falsifiable.spec.view import SpecView
 from falsifiable.status import ContractStanding, FalsifierStanding, Status
+from falsifiable.status.words import at_ceiling, examined
 
 NO_CONTRACT = "No contract names this spec yet."
 
@@ -42,16 +43,14 @@ def _version(view: SpecView) -> str:
 
 
 def _version_row(one: ContractStanding) -> tuple[str, ...]:
-    commits = sorted({_commit(head.context.commit, dirty=head.context.dirty) for head in one.heads})
+    commits = sorted({_commit(head.context) for head in one.heads})
     digests = [f"`{short(head.sha256)}`" for head in one.heads]
     judged, evidence = ", ".join(commits) or "never", ", ".join(digests) or "none"
     return (escaped(one.contract), escaped(one.version), one.shown, judged, evidence)
 
 
-def _commit(commit: str | None, *, dirty: bool) -> str:
-    if commit is None:
-        return "no commit"
-    return f"`{short(commit)}` with uncommitted changes" if dirty else f"`{short(commit)}`"
+def _commit(context: Context) -> str:
+    return "no commit" if context.commit is None else context.marked(f"`{short(context.commit)}`")
 
 
 def _scoreboard(contracts: Sequence[ContractStanding]) -> str:
@@ -61,8 +60,7 @@ def _scoreboard(contracts: Sequence[ContractStanding]) -> str:
 def _scoreboard_of(one: ContractStanding) -> str:
     reached = sum(1 for falsifier in one.falsifiers if falsifier.met)
     title = f"**{escaped(one.contract)} {escaped(one.version)}: {one.shown}**"
-    alone = len(one.falsifiers) == 1
-    tally = f"{reached} of {len(one.falsifiers)} {'falsifier at its' if alone else 'falsifiers at their'} ceiling"
+    tally = at_ceiling(reached, len(one.falsifiers))
     head = ("Falsifier", "Claim", "Status", "Ceiling", "Measured, or why not", "Evidence")
     return f"{title} ({tally})\n\n{table(head, (_scoreboard_row(f) for f in one.falsifiers))}"
 
@@ -82,8 +80,7 @@ def _measured(one: FalsifierStanding) -> str:
     if verdict.outcome != "held":
         specimen = "holds on specimens" if one.status == Status.PARTIAL else ""
         return escaped("; ".join(part for part in (specimen, verdict.found) if part))
-    examined = f"examined {verdict.examined} {verdict.examined_unit}".strip()
-    return escaped(", ".join([*(str(measurement) for measurement in verdict.measurements), examined]))
+    return escaped(", ".join([*(str(measurement) for measurement in verdict.measurements), examined(verdict)]))
 
 
 def _missing(contracts: Sequence[ContractStanding]) -> str:

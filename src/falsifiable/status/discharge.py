@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from falsifiable.contracts.criteria import as_criterion
 from falsifiable.contracts.model import Contract, Criterion
+from falsifiable.status.words import shown_value
 from falsifiable.validation.results import DISCHARGING, Observation
 
 _SAID_BY = {
@@ -58,13 +59,9 @@ def _gap(role: str, name: str, wanted: Criterion, seen: Observation | None) -> s
         return f"{needs}: this condition has not been judged yet, record again"
     if seen.source == "absent":
         return f"{needs}: nothing that is bound says what it is"
-    said = f"{_SAID_BY[seen.source]} {_shown(seen.value)}"
+    said = f"{_SAID_BY[seen.source]} {shown_value(seen.value)}"
     if not wanted.holds(seen.value):
         return f"{needs}: {said}"
     if seen.source == "stated":
         return f"{needs}, measured by a falsifier on these bytes: {said}, which nothing measured"
     return None if seen.met else f"{needs}: {said}, and it was judged as not met"
-
-
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

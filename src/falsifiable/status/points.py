@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from falsifiable.status.words import shown_value
+
 ZERO = Fraction(0)
 
 
@@ -18,7 +20,7 @@ def exact(number: float) -> Fraction:
 
 def shown(points: Fraction) -> str:
     """``points`` for a reader: whole numbers in full, others to six digits."""
-    return str(points.numerator) if points.denominator == 1 else f"{float(points):.6g}"
+    return str(points.numerator) if points.denominator == 1 else shown_value(float(points))
 
 
 _SHOWN = r"([0-9]{1,300}(?:\.[0-9]{1,300})?(?:e[+-][0-9]{2,3})?)"

@@ -28,6 +28,7 @@ from falsifiable.status.ladder import Status, contract_status
 from falsifiable.status.points import Tally, exact
 from falsifiable.status.quorum import QuorumStanding, quorum_standing
 from falsifiable.status.standing import FalsifierStanding
+from falsifiable.status.words import at_ceiling, shown_value
 from falsifiable.validation.results import Judgement
 
 CriterionState = Literal["discharged", "open", "falsified", "held for review"]
@@ -49,7 +50,7 @@ class Tripped:
         wire, digest = self.tripwire, short(self.statement)
         if self.value is None:
             return f"{wire.falsifier} measured no {wire.measurement} in {digest}, which a tripwire watches ({wire.why})"
-        number = f"{self.value:.6g}" if isinstance(self.value, float) else str(self.value)
+        number = shown_value(self.value)
         return f"{wire.falsifier} measured {wire.measurement}={number} in {digest}, which is {wire.when} ({wire.why})"
 
 
@@ -245,7 +246,7 @@ def _why(
     if state == "held for review":
         return "too good to be true until somebody signs for it"
     met, count = sum(one.met for one in known), len(criterion.falsifiers)
-    parts = [f"{met} of {count} {'falsifier at its' if count == 1 else 'falsifiers at their'} ceiling"]
+    parts = [at_ceiling(met, count)]
     if quorum is not None:
         parts.append(str(quorum))
     reviewers = sorted({name for one in tripped for name in one.reviewers})

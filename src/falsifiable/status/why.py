@@ -14,6 +14,7 @@ from falsifiable.status.points import shown
 from falsifiable.status.roadmap import RoadmapStanding, StepStanding
 from falsifiable.status.ship import CriterionStanding, ShipStanding
 from falsifiable.status.standing import ContractStanding, FalsifierStanding
+from falsifiable.status.words import examined
 from falsifiable.validation.results import BoundArtifact, Judgement
 
 
@@ -136,13 +137,12 @@ def _of_statement(statement: Statement, folder: str, judgement: Judgement) -> Be
     commit = statement.context.commit or "no commit"
     facts = {
         "file": statement_path(folder, statement.sha256),
-        "commit": f"{commit} with uncommitted changes" if statement.context.dirty else commit,
+        "commit": statement.context.marked(commit),
         **({"run": statement.run_id} if statement.run_id else {}),
         **({"training commit": statement.training_commit} if statement.training_commit else {}),
     }
     verdict = judgement.verdict
-    examined = f"examined {verdict.examined} {verdict.examined_unit}".strip()
-    said = f"{verdict.outcome}, {examined}" + (f": {verdict.found}" if verdict.found else "")
+    said = f"{verdict.outcome}, {examined(verdict)}" + (f": {verdict.found}" if verdict.found else "")
     measured = [Because("measured", one.name, str(one)) for one in verdict.measurements]
     read = [each for one in judgement.artifacts for each in _bytes(one)]
     missing = () if read else ("no bytes: it was judged on generated inputs or specimens alone",)
