@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from pathlib import Path
 from typing import NoReturn
 
 from falsifiable.contracts.diagnostics import Position
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import ContractLimits
+from falsifiable.contracts.regular_files import NotRegularError, TooLargeError, read_regular
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -30,15 +29,12 @@ def read_bytes(path: Path, faults: Faults, limits: ContractLimits, shorter: str)
     functions here.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                faults.add("YAML-UNREADABLE", Position(), "not a regular file", "put a regular file in its place")
-                raise UnreadableError
-            if status.st_size > limits.max_contract_bytes:
-                refuse_size(status.st_size, faults, limits, shorter)
-            return file.read(limits.max_contract_bytes + 1)
+        return read_regular(path, limits.max_contract_bytes)
+    except TooLargeError as error:
+        refuse_size(error.size, faults, limits, shorter)
+    except NotRegularError as error:
+        faults.add("YAML-UNREADABLE", Position(), "not a regular file", "put a regular file in its place")
+        raise UnreadableError from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         faults.add("YAML-UNREADABLE", Position(), f"the file cannot be read: {reason}", "check path and permissions")

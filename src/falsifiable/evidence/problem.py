@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from falsifiable.contracts.regular_files import NotRegularError, TooLargeError, read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,13 @@ class EvidenceProblem:
 def read_bounded(path: Path, most_bytes: int, what: str) -> bytes | EvidenceProblem:
     """The bytes of a file that may have at most ``most_bytes``; a larger one, ``what`` it should be, is not read.
 
-    Neither is anything but a regular file: a named pipe would be waited for.
+    Neither is anything but a regular file.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return EvidenceProblem(path, "cannot be read: not a regular file", "put the file in its place")
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if status.st_size > most_bytes:
-                return EvidenceProblem(path, f"has {status.st_size} bytes; {what} has at most {most_bytes}")
-            return file.read(most_bytes)
+        return read_regular(path, most_bytes)
+    except TooLargeError as error:
+        return EvidenceProblem(path, f"has {error.size} bytes; {what} has at most {most_bytes}")
+    except NotRegularError:
+        return EvidenceProblem(path, "cannot be read: not a regular file", "put the file in its place")
     except OSError as error:
         return EvidenceProblem(path, f"cannot be read: {error.strerror}", "make the file readable")
