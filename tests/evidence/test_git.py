@@ -247,6 +247,14 @@ def test_a_file_that_a_partial_clone_left_out_is_named(tmp_path: Path) -> None:
         Repository(tmp_path / "clone").files_at("HEAD", "contracts")
 
 
+def test_an_object_that_git_does_not_have_is_said() -> None:
+    there = b"a" * 40 + b" blob 2\nhi\n"
+    assert list(git_room._answers(there + there, 2)) == [b"hi", b"hi"]
+    assert list(git_room._answers(there + b"b" * 40 + b" missing\n" + there, 3)) == [b"hi", None, b"hi"]
+    with pytest.raises(GitError, match=r"spec/a\.md is missing"):
+        git_room._present(None, "spec/a.md")
+
+
 def test_a_revision_is_known_or_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_repository(tmp_path)
     head = git(tmp_path, "rev-parse", "HEAD")
