@@ -777,3 +777,17 @@ def discharged_criterion_in_other_words(vault):
 def conditions_for_discharged_that_ask_for_nothing(vault):
     text = (vault.root / "contracts/fallen.yaml").read_text()
     (vault.root / "contracts/fallen.yaml").write_text(f"{text}discharge:\n  run: {{steps: {{at_least: 0}}}}\n")
+
+
+@cheat("GATE-STATUS-UNVOUCHED")
+def another_file_bound_in_place_of_the_one_that_fell(vault):
+    """It lies there, untracked, and the job judges it again; but the change chose it."""
+    shutil.copytree(vault.root / "run", vault.root / "runs/other")
+    config = vault.root / "runs/other/finetuned/config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 56', '"hidden_size": 1000'))
+    (vault.root / ".git/info/exclude").write_text("/runs\n")
+    vault.edit(
+        "artifacts.yaml", "trained: run/finetuned", "trained: run/finetuned\nfallen/trained: runs/other/finetuned"
+    )
+    vault.commit("another model")
+    vault.record("fallen", signer=None, regions=False)

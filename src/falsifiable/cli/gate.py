@@ -15,6 +15,7 @@ from falsifiable.cli import Failure
 from falsifiable.cli.common import Asked, of_all_contracts, open_workspace, run_validation
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.contracts import TRUST_FILE, find_root
+from falsifiable.contracts.bindings import ARTIFACTS_FILE
 from falsifiable.contracts.workspace import CONTRACTS_FOLDER
 from falsifiable.evidence import GitError, Repository
 from falsifiable.report.gate import FORMATS
@@ -24,7 +25,7 @@ from falsifiable.validation.cache import Cache
 from falsifiable.validation.code_at import Code, CodeError, code_at, code_below, code_here
 from falsifiable.validation.results import ContractResult
 
-READ = (CONTRACTS_FOLDER, "spec", TRUST_FILE)
+READ = (CONTRACTS_FOLDER, "spec", TRUST_FILE, ARTIFACTS_FILE)
 """What the gate reads of a commit, beside the code that judges."""
 
 
@@ -87,18 +88,20 @@ def _decided(asked: Asked, root: Path, folder: Path, revisions: tuple[str, str],
 
 
 def _brought_along(asked: Asked, root: Path, contract: str, base: Side, head: Side) -> bool:
-    """Whether the change itself brings files that ``contract`` is judged on: judged again they prove nothing of a run.
+    """Whether the change itself says, or brings, what ``contract`` is judged on: judged again that proves nothing.
 
-    A run that is committed together with its evidence was made by whoever made the evidence; somebody has to sign.
+    A run that is committed together with its evidence was made by whoever made the evidence; so was the choice of
+    another file, or of a place elsewhere. What --run and --artifact bind was chosen by the job.
     """
-    workspace, _ = open_workspace(asked.root)
-    named = workspace.contract(contract)
     top = root.resolve()
     bound = [Path.cwd() / one for one in (asked.run, *asked.artifacts.values()) if one is not None]
-    for role in named.artifacts if named and asked.run is None else ():
-        binding = workspace.binding(contract, role)
-        if binding is not None and binding.path is not None and role not in asked.artifacts:
-            bound.append(top / binding.path)
+    for role in head.contracts[contract].artifacts if asked.run is None else ():
+        was, now = (one.workspace.binding(contract, role) for one in (base, head))
+        if now is None or {role, f"{contract}/{role}"} & asked.artifacts.keys():
+            continue
+        if now.url or (was is not None and not was.binds_the_same(now)):
+            return True
+        bound += [top / one for one in (now.path, *now.sources) if one]
     places = {
         path.relative_to(top).as_posix()
         for one in bound

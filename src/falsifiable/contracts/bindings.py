@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
@@ -61,6 +61,10 @@ class Binding:
     line: int = 0
     pattern: str | None = None
     url: str | None = None
+
+    def binds_the_same(self, other: Binding) -> bool:
+        """Whether it is the same but for the place in the file and the key it stands under."""
+        return replace(self, role_key="", line=0) == replace(other, role_key="", line=0)
 
     @property
     def role(self) -> str:

@@ -14,6 +14,7 @@ from falsifiable.contracts import (
     Diagnostic,
     Ship,
     TrustPolicy,
+    Workspace,
     load_workspace,
     spec_of,
     workspace_trust,
@@ -37,6 +38,7 @@ class Side:
     repository: Repository
     ledger: Ledger
     code: Code
+    workspace: Workspace
     contracts: Mapping[str, Contract]
     policy: TrustPolicy
     diagnostics: tuple[Diagnostic, ...]
@@ -87,6 +89,7 @@ def read_side(folder: Path, repository: Repository, code: Code, left_out: tuple[
         repository=repository,
         ledger=open_ledger(folder, contracts, judging, repository),
         code=code,
+        workspace=workspace,
         contracts={one.contract: one for one in contracts},
         policy=policy or NOBODY,
         diagnostics=(*(() if workspace.shipped else workspace.diagnostics), *of_policy),
