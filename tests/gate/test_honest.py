@@ -161,6 +161,35 @@ def test_a_waiver_does_not_spread_to_what_its_criterion_newly_names(vault):
     assert (code, [one["subject"] for one in decision["blocks"]]) == (5, ["FALSIFY-FALLEN-001"])
 
 
+def test_the_first_policy_counts_for_somebody_who_looked(vault):
+    """Whoever adopts the gate signs in the very change that says whose signature counts."""
+    text = (vault.root / "trust.yaml").read_text()
+    (vault.root / "trust.yaml").unlink()
+    vault.base = vault.commit("before there was a policy")
+    (vault.root / "trust.yaml").write_text(text)
+    vault.record("unseen")
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: run/gone")
+    vault.commit("a policy, and evidence signed by it")
+    code, decision = vault.gate()
+    assert code == 5
+    assert {one["rule"] for one in decision["blocks"]} >= {"GATE-TRUST-CHANGED", "GATE-STATUS-UNVOUCHED"}
+    assert any("as trust.yaml stood at" in one["message"] for one in decision["blocks"])
+    assert vault.gate("--accept-trust", sha256_of(text.encode()))[0] == 0
+
+
+def test_a_spec_without_a_document_has_no_region_to_be_out_of_date(vault):
+    (vault.root / "contracts/loner.yaml").write_text(
+        (vault.root / "contracts/unseen.yaml").read_text()
+        .replace("UNSEEN", "LONER").replace("unseen", "loner").replace("spec: shop\n", "")
+    )  # fmt: skip
+    vault.commit("a contract of its own")
+    vault.record("loner", signer=None)
+    vault.base = vault.commit("with evidence")
+    vault.edit("contracts/loner.yaml", "Every weight is a finite number", "Each weight is a finite number")
+    vault.commit("other words")
+    assert vault.gate()[1]["blocks"] == []
+
+
 def test_a_release_is_refused_while_a_claim_is_falsified(vault):
     nothing(vault)
     vault.commit("nothing much")

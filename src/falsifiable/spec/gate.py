@@ -68,9 +68,12 @@ def decide(base: Side, head: Side, demands: Demands, again: Mapping[str, Contrac
     """Whether ``head`` may follow ``base``.
 
     ``again`` holds what this very job judged, by contract: what it derived again needs no signature. A file of the
-    later commit that is not valid refuses everything else unseen: claims that cannot be read hold nothing.
+    later commit that is not valid refuses everything else unseen: claims that cannot be read hold nothing. Who may sign
+    says the earlier commit, or the later one where somebody has looked at its ``trust.yaml``.
     """
     decision = Decision(base.commit, head.commit)
+    if demands.accepted_trust and demands.accepted_trust == _trust_digest(head):
+        base = replace(base, policy=head.policy)
     if unknown := tuple(_undecidable(base, head)):
         return replace(decision, undecided=unknown)
     if invalid := tuple(
@@ -175,7 +178,6 @@ def _weights(base: Side, head: Side) -> Iterator[Block]:
 _OF_REGIONS = {
     "edited": "GATE-REGION-EDITED",
     "out-of-date": "GATE-REGION-EDITED",
-    "stale": "GATE-REGION-EDITED",
     "marker": "GATE-REGION-MOVED",
     "evidence": "GATE-EVIDENCE-BROKEN",
 }
@@ -234,7 +236,8 @@ def _unsigned(base: Side, head: Side) -> dict[str, str]:
         signatures = head.ledger.evidence[spec].signatures_of(statement)
         verification = verified(statement, signatures, base.policy, _home_of(base, head, statement, spec))
         if verification.outcome != "signed":
-            found[digest] = "" if verification.outcome == "unsigned" else verification.said
+            said = f"as trust.yaml stood at {short(base.commit)}, {verification.said}"
+            found[digest] = "" if verification.outcome == "unsigned" else said
     return found
 
 
@@ -251,15 +254,17 @@ def _deleted(base: Side, head: Side) -> Iterator[Block]:
 
 
 def _trust(base: Side, head: Side, demands: Demands) -> Iterator[Block]:
-    was, now = base.files.get(TRUST_FILE), head.files.get(TRUST_FILE)
-    if was == now:
+    now = _trust_digest(head)
+    if now == _trust_digest(base) or (now and now == demands.accepted_trust):
         return
-    digest = sha256_of(now) if now is not None else ""
-    if now is not None and demands.accepted_trust == digest:
-        return
-    what = f"its sha256 is {digest}" if digest else "it is gone"
-    hint = f"who has looked at it runs the gate with --accept-trust {digest}" if digest else "restore it"
+    what = f"its sha256 is {now}" if now else "it is gone"
+    hint = f"who has looked at it runs the gate with --accept-trust {now}" if now else "restore it"
     yield Block.of_file("GATE-TRUST-CHANGED", TRUST_FILE, f"who is trusted changed; {what}", hint)
+
+
+def _trust_digest(side: Side) -> str:
+    """The sha256 of its ``trust.yaml``; "" where it has none."""
+    return sha256_of(side.files[TRUST_FILE]) if TRUST_FILE in side.files else ""
 
 
 def _grounds(
