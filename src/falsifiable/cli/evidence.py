@@ -281,12 +281,13 @@ def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[Statement
         for earlier in statement.supersedes:
             later.setdefault(earlier, []).append(statement.sha256)
     with _in_words():
-        reviewers = {spec: reviews_of(root, spec, docket.policy) for spec in evidence}
+        reviewers = {spec: reviews_of(root, spec, docket.policy) for spec in {*evidence, *docket.homes.values()}}
         for statement in ordered:
             spec, digest = lies_in[statement.sha256], statement.sha256
             path, verification = docket.place(spec, statement), docket.verification(spec, statement)
             replaced = tuple(sorted(later.get(digest, ())))
-            yield StatementEntry(spec, path, statement, verification, reviewers[spec].get(digest, ()), replaced)
+            reviewed = reviewers[docket.homes.get(statement.contract, spec)].get(digest, ())
+            yield StatementEntry(spec, path, statement, verification, reviewed, replaced)
 
 
 def _docket(root: Path, evidence: Mapping[str, Evidence]) -> Docket:

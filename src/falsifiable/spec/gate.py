@@ -13,7 +13,7 @@ from datetime import date
 from falsifiable.contracts import TRUST_FILE, claim_digest
 from falsifiable.contracts.comparison import compare_sets
 from falsifiable.contracts.versions import Bump, bumped
-from falsifiable.evidence import Statement, deletions, sha256_of, short, statement_path, verified
+from falsifiable.evidence import Statement, deletions, read_reviews, sha256_of, short, statement_path, verified
 from falsifiable.spec.amendments import amendments_folder
 from falsifiable.spec.findings import Finding
 from falsifiable.spec.ledger import changelog_path, spec_path
@@ -209,7 +209,7 @@ def _amendment_faults(found: tuple[Finding, ...]) -> Iterator[Block]:
 
 
 def _evidence(base: Side, head: Side) -> Iterator[Block]:
-    """New statements from outside this history, and signatures that are not of what they lie beside."""
+    """New statements from outside this history, and signatures and reviews that are not whose they say."""
     for digest, (spec, statement) in head.statements.items():
         name = statement_path(spec, digest)
         context = statement.context
@@ -222,6 +222,12 @@ def _evidence(base: Side, head: Side) -> Iterator[Block]:
             verification = verified(statement, (one,), base.policy, _home_of(base, head, statement, spec))
             if verification.outcome == "invalid":
                 yield Block.of_file("GATE-SIGNATURE-FORGED", name, verification.said)
+    for spec in head.ledger.specs:
+        for signed in read_reviews(head.ledger.root, spec)[0]:
+            check = signed.check(base.policy)
+            if check.outcome == "invalid":
+                path = signed.signature.path.relative_to(head.ledger.root).as_posix()
+                yield Block.of_file("GATE-SIGNATURE-FORGED", path, check.said)
 
 
 def _home_of(base: Side, head: Side, statement: Statement, folder: str) -> str:
