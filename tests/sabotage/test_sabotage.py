@@ -1,8 +1,8 @@
 """Every sabotage of a copy of a real run makes exactly the expected falsifiers fall.
 
-A table is a YAML file of this folder, which names the run and the folder of contracts that speak of it (`contracts`,
-ship-two where it names none; of them `only` those listed), or the table that it is `like` in all this; the module of
-the same name says how each row is done.
+A table is a YAML file of this folder, which names the run, what stands `beside` it to be compared with, and the folder
+of contracts that speak of it (`contracts`, ship-two where it names none; of them `only` those listed), or the table
+that it is `like` in all this; the module of the same name says how each row is done.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ pytestmark = pytest.mark.slow
 
 def copied(table: str, folder: Path) -> Path:
     """A copy of the run that the table is about, with the times of its files."""
-    run = ROOT / TABLES[table]["run"]
-    if not (run / "run.yaml").is_file():
-        pytest.skip(f"there is no {TABLES[table]['run']}; make validate trains it")
-    return shutil.copytree(run, folder / "run")
+    run = TABLES[table]["run"]
+    for needed in (run, *TABLES[table].get("beside", {}).values()):
+        if not (ROOT / needed).exists():
+            pytest.skip(f"there is no {needed}; make validate trains it")
+    return shutil.copytree(ROOT / run, folder / "run")
 
 
 def unasked(table: str) -> set[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import textwrap
 from dataclasses import asdict
 
 import pytest
 
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.validation.workers import Job, Outcome, outcomes_of
+from falsifiable.validation.workers import ForkServers, Job, Outcome, outcomes_of, run_jobs
 
 MISBEHAVING = textwrap.dedent('''
     """Checks that break in every way a check can break."""
-    import ctypes, os, subprocess, sys, time
+    import ctypes, os, signal, subprocess, sys, time
     from falsifiable import Verdict, falsifier
 
     @falsifier("misbehaving.well")
@@ -62,6 +63,17 @@ MISBEHAVING = textwrap.dedent('''
     @dies_later.counterexample
     def fatal():
         os._exit(7)
+
+    @falsifier("misbehaving.served")
+    def served() -> Verdict:
+        """Says by which server it was forked."""
+        return Verdict.of(True, examined=1, server=os.getppid())
+
+    @falsifier("misbehaving.kills-its-server")
+    def kills_its_server() -> Verdict:
+        """Takes along what would fork the next."""
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
 ''')
 
 
@@ -71,9 +83,11 @@ def outcomes(tmp_path, monkeypatch):
     (tmp_path / "misbehaving.py").write_text(MISBEHAVING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
-    def run(*names: str, imports: tuple[str, ...] = ()) -> dict[str, Outcome]:
+    def run(*names: str, imports: tuple[str, ...] = (), servers: ForkServers | None = None) -> dict[str, Outcome]:
         jobs = [_job(name, imports) for name in names]
-        return {one.job.id: one for one in outcomes_of(jobs, at_once=2)}
+        if servers is None:
+            return {one.job.id: one for one in outcomes_of(jobs, at_once=2)}
+        return {one.job.id: one for one in run_jobs(jobs, servers) if isinstance(one, Outcome)}
 
     return run
 
@@ -130,3 +144,32 @@ def test_a_library_that_cannot_be_imported_is_named(outcomes):
     found = outcomes("well", imports=("no_such_library",))["well"]
     assert found.cause == "crashed"
     assert "importing no_such_library failed: ModuleNotFoundError" in found.said
+
+
+def test_one_server_serves_all_rounds_and_one_that_died_is_replaced(outcomes):
+    with ForkServers() as servers:
+        first, second = (server_of(outcomes("served", servers=servers)) for _ in range(2))
+        assert first == second
+        assert outcomes("kills-its-server", servers=servers)["kills-its-server"].cause == "crashed"
+        assert server_of(outcomes("served", servers=servers)) != first
+
+
+def server_of(found: dict[str, Outcome]) -> int:
+    (measured,) = verdict(found["served"])["measurements"]
+    return measured["value"]
+
+
+def test_a_library_that_cannot_be_imported_is_tried_once_and_named_in_every_round(outcomes, monkeypatch):
+    started = []
+
+    def counted(*command, **options):
+        started.append(command)
+        return popen(*command, **options)
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    with ForkServers() as servers:
+        for _ in range(2):
+            found = outcomes("well", imports=("no_such_library",), servers=servers)["well"]
+            assert "importing no_such_library failed: ModuleNotFoundError" in found.said
+    assert len(started) == 1

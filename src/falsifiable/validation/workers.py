@@ -25,6 +25,7 @@ from falsifiable.validation.fork_server import A_JOB
 from falsifiable.validation.results import Cause
 
 SERVER_START_SECONDS = 300
+"""What importing torch may take where a machine is cold, busy or stalls."""
 MAX_MESSAGE_BYTES = 1 << 16
 _ENVIRONMENT = {
     # torch.cuda.is_available() then asks the driver's library, which leaves forked processes able to use CUDA.
@@ -245,7 +246,9 @@ def _read_control(server: _Server, servers: ForkServers) -> None:
     if not received:
         servers.forget(server)
         for running in server.running.values():
-            running.ended = -1 if running.ended is None else running.ended
+            if running.ended is None:
+                _kill(running)  # nobody is left who would tell of its end
+                running.ended = -signal.SIGKILL
         return
     message = json.loads(received)
     if "failed" in message:

@@ -12,7 +12,8 @@ from falsifiable.artifacts.identity import digest_of_files
 from falsifiable.artifacts.limits import Limits
 from falsifiable.artifacts.runs.metrics_log import MetricsLog
 from falsifiable.artifacts.runs.mlx_log import is_mlx_log, read_mlx_log
-from falsifiable.artifacts.runs.run import NOT_FINITE, RECORD, RecordedMetric, Run
+from falsifiable.artifacts.runs.run import RECORD, Run
+from falsifiable.artifacts.runs.run_record import NOT_FINITE, RecordedMetric
 from falsifiable.artifacts.runs.text_log import identity_of_pattern, read_text_log
 from falsifiable.artifacts.runs.trainer_state import TRAINER_STATE, read_trainer_state
 from falsifiable.artifacts.sources.files import Source, SourceFile, read_small_file
