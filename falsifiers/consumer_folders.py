@@ -66,7 +66,7 @@ def _tensor_differences(model: Model) -> tuple[list[str], list[str], list[str]]:
     try:
         expected = expected_tensors(config, biased=is_biased(model), separate_output=separate)
     except ValueError:  # heads that do not divide, which the shapes of other tensors show as well
-        return [], [], ["the query projection"]
+        return [], [], [model.usual_name("layers.0.attention.query")]
     missing = [model.usual_name(name) for name in expected if name not in stored]
     known = {stored[name] for name in (*expected, "output") if name in stored}
     extra = [name for name in model.tensors if name not in known and not name.endswith(DERIVED_TABLES)]

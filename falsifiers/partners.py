@@ -53,7 +53,7 @@ class StoredTensor:
 class Reading:
     """A model as a library finds it; ``item_types`` names the type that an array of metadata holds."""
 
-    library: str
+    made_by: str
     tensors: Mapping[str, StoredTensor]
     metadata: Mapping[str, object]
     item_types: Mapping[str, str] = field(default_factory=dict)

@@ -48,7 +48,7 @@ def readers_agree(model: Model) -> Verdict:
     differences = [*_in_tensors(model, theirs), *_in_metadata(model, theirs), *_in_tokenizer_of(model, theirs)]
     return Verdict.of(
         not differences,
-        found=_told(differences, theirs.library),
+        found=_told(differences, theirs.made_by),
         examined=(len(theirs.tensors) + len(theirs.metadata), "tensors and metadata keys"),
         differences=len(differences),
         tensor_bytes=(sum(one.nbytes for one in theirs.tensors.values()), "B"),
@@ -65,12 +65,12 @@ def _told(differences: Sequence[str], library: str) -> str:
 def _in_tensors(model: Model, theirs: Reading) -> Iterator[str]:
     for name, one in theirs.tensors.items():
         if name not in model.tensors:
-            yield f"tensor {name} is found by {theirs.library} and not by falsifiable"
+            yield f"tensor {name} is found by {theirs.made_by} and not by falsifiable"
         elif said := _in_tensor(model, name, one):
             yield f"tensor {name}: {said}"
     for name in model.tensors:
         if name not in theirs.tensors:
-            yield f"tensor {name} is found by falsifiable and not by {theirs.library}"
+            yield f"tensor {name} is found by falsifiable and not by {theirs.made_by}"
 
 
 def _in_tensor(model: Model, name: str, theirs: StoredTensor) -> str:
@@ -93,10 +93,10 @@ def _in_tensor(model: Model, name: str, theirs: StoredTensor) -> str:
 def _in_metadata(model: Model, theirs: Reading) -> Iterator[str]:
     for key in dict.fromkeys([*theirs.metadata, *model.metadata]):
         if key not in model.metadata:
-            yield f"{key} is found by {theirs.library} and not by falsifiable"
+            yield f"{key} is found by {theirs.made_by} and not by falsifiable"
         elif key not in theirs.metadata:
             if theirs.metadata_is_complete:
-                yield f"{key} is found by falsifiable and not by {theirs.library}"
+                yield f"{key} is found by falsifiable and not by {theirs.made_by}"
         elif not _same(model.metadata[key], theirs.metadata[key]):
             yield f"{key} is {_told_apart(model.metadata[key], theirs.metadata[key])}"
         elif not _same_item_type(model.metadata[key], theirs.item_types.get(key)):
