@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from falsifiable.contracts.criteria import values_allowed
+from falsifiable.contracts.cycles import cycles
 from falsifiable.contracts.diagnostics import Diagnostic, Position, quoted
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
@@ -233,26 +234,11 @@ def _order(file: ShipFile, faults: Faults) -> None:
 def _cycles(
     requires: Mapping[str, Sequence[tuple[str, Position]]], groups: Mapping[str, tuple[str, ...]], faults: Faults
 ) -> None:
-    """Depth first over groups, without recursion: a roadmap may be long."""
+    """Report each cycle among what is dispatched together, at the requirement that closes it."""
     edges: dict[tuple[str, ...], list[tuple[tuple[str, ...], Position]]] = {one: [] for one in groups.values()}
     for step, wanted in requires.items():
         edges[groups[step]] += [(groups[name], position) for name, position in wanted]
-    finished: set[tuple[str, ...]] = set()
-    for start in edges:
-        if start in finished:
-            continue
-        way, untried = [start], [iter(edges[start])]
-        while way:
-            following = next(untried[-1], None)
-            if following is None:
-                finished.add(way.pop())
-                untried.pop()
-                continue
-            group, position = following
-            if group in way:
-                cycle = " -> ".join("+".join(one) for one in [*way[way.index(group) :], group])
-                message = f"requires: these steps wait for each other: {cycle}"
-                faults.add("SHIP-CYCLE", position, message, "remove one of these requirements")
-            elif group not in finished:
-                way.append(group)
-                untried.append(iter(edges[group]))
+    for cycle, position in cycles(edges):
+        told = " -> ".join("+".join(group) for group in cycle)
+        message = f"requires: these steps wait for each other: {told}"
+        faults.add("SHIP-CYCLE", position, message, "remove one of these requirements")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from falsifiable.contracts.cycles import cycles
 from falsifiable.contracts.diagnostics import Position, quoted
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.nodes import ScalarNode, SequenceNode
@@ -74,25 +75,8 @@ def _unique(rule: str, what: str, names: Iterable[tuple[str, Place]], faults: Ma
 
 
 def _cycles(files: Mapping[str, ContractFile], faults: Mapping[str, Faults]) -> None:
-    """Report each cycle of ``requires`` once, at the step that closes it. Iterative: a chain may be long."""
-    requires = {name: [one for one in _requires(file) if one[0] in files] for name, file in files.items()}
-    finished: set[str] = set()
-    for start in sorted(files):
-        if start in finished:
-            continue
-        way = [start]
-        untried = [iter(requires[start])]
-        while way:
-            following = next(untried[-1], None)
-            if following is None:
-                finished.add(way.pop())
-                untried.pop()
-                continue
-            required, (file, position) = following
-            if required in way:
-                cycle = " -> ".join([*way[way.index(required) :], required])
-                message = f"requires: these contracts require each other: {cycle}"
-                faults[file.path].add("CONTRACT-REQUIRES-CYCLE", position, message, "remove one of these requirements")
-            elif required not in finished:
-                way.append(required)
-                untried.append(iter(requires[required]))
+    """Report each cycle of ``requires`` once, at the requirement that closes it."""
+    requires = {name: [one for one in _requires(files[name]) if one[0] in files] for name in sorted(files)}
+    for cycle, (file, position) in cycles(requires):
+        message = f"requires: these contracts require each other: {' -> '.join(cycle)}"
+        faults[file.path].add("CONTRACT-REQUIRES-CYCLE", position, message, "remove one of these requirements")
