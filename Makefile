@@ -56,7 +56,9 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
+# The tests start thousands of processes: they find the package compiled.
 tests: $(READY)
+	$(BIN)/python -m compileall -q src falsifiers
 	$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term --cov-fail-under=90
 
 medicine: $(READY)  ## the project's own contracts and evidence, judged by the project
