@@ -173,8 +173,19 @@ def test_the_first_policy_counts_for_somebody_who_looked(vault):
     code, decision = vault.gate()
     assert code == 5
     assert {one["rule"] for one in decision["blocks"]} >= {"GATE-TRUST-CHANGED", "GATE-STATUS-UNVOUCHED"}
-    assert any("as trust.yaml stood at" in one["message"] for one in decision["blocks"])
+    assert any(f"as trust.yaml stood at {vault.base[:12]}" in one["message"] for one in decision["blocks"])
     assert vault.gate("--accept-trust", sha256_of(text.encode()))[0] == 0
+
+
+def test_a_policy_that_was_accepted_is_the_one_that_a_refusal_names(vault):
+    text = (vault.root / "trust.yaml").read_text().replace("review: [alice]", "review: [ci, alice]")
+    (vault.root / "trust.yaml").write_text(text)
+    vault.record("unseen", signer="mallory")
+    vault.edit("artifacts.yaml", "trained: run/finetuned", "trained: run/gone")
+    head = vault.commit("another policy, and evidence that it does not allow")
+    code, decision = vault.gate("--accept-trust", sha256_of(text.encode()))
+    assert code == 5
+    assert any(f"as trust.yaml stood at {head[:12]}" in one["message"] for one in decision["blocks"])
 
 
 def test_a_spec_without_a_document_has_no_region_to_be_out_of_date(vault):

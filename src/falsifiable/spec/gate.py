@@ -236,13 +236,17 @@ def _home_of(base: Side, head: Side, statement: Statement, folder: str) -> str:
 
 
 def _unsigned(base: Side, head: Side) -> dict[str, str]:
-    """Statements of the later commit without a signature that the earlier commit's policy allows, each with why."""
+    """Statements of the later commit without a signature that the policy allows, each with why.
+
+    The policy is the earlier commit's, or the later one's where somebody accepted it.
+    """
+    policy_of = head if base.policy == head.policy else base
     found = {}
     for digest, (spec, statement) in head.statements.items():
         signatures = head.ledger.evidence[spec].signatures_of(statement)
         verification = verified(statement, signatures, base.policy, _home_of(base, head, statement, spec))
         if verification.outcome != "signed":
-            said = f"as trust.yaml stood at {short(base.commit)}, {verification.said}"
+            said = f"as trust.yaml stood at {short(policy_of.commit)}, {verification.said}"
             found[digest] = "" if verification.outcome == "unsigned" else said
     return found
 
