@@ -13,9 +13,14 @@ from falsifiable.artifacts import CONFIG_FIELDS as CONFIG_FIELDS
 from falsifiable.artifacts import ArtifactError as ArtifactError
 from falsifiable.artifacts import Command as Command
 from falsifiable.artifacts import Corpus as Corpus
+from falsifiable.artifacts import Curve as Curve
+from falsifiable.artifacts import Curves as Curves
 from falsifiable.artifacts import FileSet as FileSet
 from falsifiable.artifacts import Model as Model
+from falsifiable.artifacts import Race as Race
+from falsifiable.artifacts import RaceRun as RaceRun
 from falsifiable.artifacts import Run as Run
+from falsifiable.artifacts import Sample as Sample
 from falsifiable.artifacts import Table as Table
 from falsifiable.artifacts import Tokenizer as Tokenizer
 from falsifiable.contracts.model import Criterion as Criterion
@@ -28,37 +33,75 @@ from falsifiable.falsifier import falsifier as falsifier
 
 if TYPE_CHECKING:
     from falsifiable.artifacts import Finding as Finding
+    from falsifiable.artifacts import closed_form as closed_form
     from falsifiable.artifacts import configuration_findings as configuration_findings
     from falsifiable.artifacts import inspect_safety as inspect_safety
     from falsifiable.artifacts import open_corpus as open_corpus
+    from falsifiable.artifacts import open_curves as open_curves
     from falsifiable.artifacts import open_files as open_files
     from falsifiable.artifacts import open_model as open_model
+    from falsifiable.artifacts import open_race as open_race
     from falsifiable.artifacts import open_run as open_run
     from falsifiable.artifacts import open_table as open_table
     from falsifiable.artifacts import open_tokenizer as open_tokenizer
     from falsifiable.artifacts import template_findings as template_findings
+    from falsifiable.race.ledger.names import name_fault as name_fault
     from falsifiable.validation import validate as validate
 
 __version__ = "0.1.0"
 
 _LATE = {
     "Finding": "falsifiable.artifacts",
+    "closed_form": "falsifiable.artifacts",
     "configuration_findings": "falsifiable.artifacts",
     "inspect_safety": "falsifiable.artifacts",
     "open_corpus": "falsifiable.artifacts",
+    "open_curves": "falsifiable.artifacts",
     "open_files": "falsifiable.artifacts",
     "open_model": "falsifiable.artifacts",
+    "open_race": "falsifiable.artifacts",
     "open_run": "falsifiable.artifacts",
     "open_table": "falsifiable.artifacts",
     "open_tokenizer": "falsifiable.artifacts",
     "template_findings": "falsifiable.artifacts",
+    "name_fault": "falsifiable.race.ledger.names",
     "validate": "falsifiable.validation",
 }
 
 __all__ = [
-    "CONFIG_FIELDS", "ArtifactError", "Command", "Corpus", "Criterion", "FileSet", "Finding", "Model", "NotApplicable",
-    "Run", "Scalar", "Table", "Tokenizer", "Verdict", "configuration_findings", "falsifier", "inspect_safety",
-    "open_corpus", "open_files", "open_model", "open_run", "open_table", "open_tokenizer", "template_findings",
+    "CONFIG_FIELDS",
+    "ArtifactError",
+    "Command",
+    "Corpus",
+    "Criterion",
+    "Curve",
+    "Curves",
+    "FileSet",
+    "Finding",
+    "Model",
+    "NotApplicable",
+    "Race",
+    "RaceRun",
+    "Run",
+    "Sample",
+    "Scalar",
+    "Table",
+    "Tokenizer",
+    "Verdict",
+    "closed_form",
+    "configuration_findings",
+    "falsifier",
+    "inspect_safety",
+    "name_fault",
+    "open_corpus",
+    "open_curves",
+    "open_files",
+    "open_model",
+    "open_race",
+    "open_run",
+    "open_table",
+    "open_tokenizer",
+    "template_findings",
     "validate",
 ]  # fmt: skip
 

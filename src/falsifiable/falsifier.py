@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin
 
-from falsifiable.artifacts import Command, Corpus, FileSet, Model, Run, Table, Tokenizer
+from falsifiable.artifacts import Command, Corpus, Curves, FileSet, Model, Race, Run, Table, Tokenizer
 from falsifiable.contracts.model import CHECK_NAME, Ceiling, Criterion, Kind, Scalar
 from falsifiable.contracts.signature import CheckSignature, EvidenceFor, Parameter, ParameterType
 
@@ -37,7 +37,7 @@ whenever a golden file of the artifacts room changes: evidence recorded before i
 
 Outcome = Literal["held", "falsified", "inconclusive"]
 Quantity = Scalar | None
-Artifact = Model | Tokenizer | Run | Corpus | Command | Table | FileSet
+Artifact = Model | Tokenizer | Run | Corpus | Command | Table | FileSet | Curves | Race
 
 KIND_OF: Mapping[type, Kind] = {
     Model: "model",
@@ -47,6 +47,8 @@ KIND_OF: Mapping[type, Kind] = {
     Command: "command",
     Table: "table",
     FileSet: "files",
+    Curves: "curves",
+    Race: "race",
 }
 
 _CEILINGS: Mapping[str, Ceiling] = {"algorithm": "partial", "integration": "integration", "any": "discharged"}

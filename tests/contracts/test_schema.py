@@ -57,7 +57,7 @@ falsifiers = st.fixed_dictionaries(
         "if_falsified": texts,
     },
 )
-kinds = st.sampled_from(["model", "tokenizer", "run", "corpus", "command", "table", "files"])
+kinds = st.sampled_from(["model", "tokenizer", "run", "corpus", "command", "table", "files", "curves", "race"])
 contracts = st.fixed_dictionaries(
     {
         "contract": words,

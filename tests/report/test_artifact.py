@@ -19,7 +19,7 @@ def as_text(described: dict) -> str:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["model", "tokenizer", "run", "corpus", "command", "table", "files"])
+@pytest.mark.parametrize("kind", ["model", "tokenizer", "run", "corpus", "command", "table", "files", "curves", "race"])
 def test_every_kind_can_be_described_as_json(kind):
     described = describe(specimen(kind))
     assert described["kind"] == kind

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.contents import KnownContent as KnownContent
     from falsifiable.artifacts.corpora.corpus import Corpus as Corpus
     from falsifiable.artifacts.corpora.corpus import open_corpus as open_corpus
+    from falsifiable.artifacts.curves.closed_form import closed_form as closed_form
+    from falsifiable.artifacts.curves.curve import Curve as Curve
+    from falsifiable.artifacts.curves.curves import Curves as Curves
+    from falsifiable.artifacts.curves.curves import open_curves as open_curves
     from falsifiable.artifacts.errors import ArtifactError as ArtifactError
     from falsifiable.artifacts.file_set import FileSet as FileSet
     from falsifiable.artifacts.file_set import open_files as open_files
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
     from falsifiable.artifacts.opening import open_model as open_model
     from falsifiable.artifacts.origin import OriginRecord as OriginRecord
     from falsifiable.artifacts.origin import read_origin as read_origin
+    from falsifiable.artifacts.races.race import Race as Race
+    from falsifiable.artifacts.races.race import open_race as open_race
+    from falsifiable.artifacts.races.rows import RaceRun as RaceRun
+    from falsifiable.artifacts.races.rows import Sample as Sample
     from falsifiable.artifacts.runs.run import Run as Run
     from falsifiable.artifacts.runs.run import open_run as open_run
     from falsifiable.artifacts.safety.findings import Finding as Finding
@@ -51,6 +59,9 @@ _MODULES = {
     "config": ("CONFIG_FIELDS", "ModelConfig"),
     "contents": ("KnownContent",),
     "corpora.corpus": ("Corpus", "open_corpus"),
+    "curves.closed_form": ("closed_form",),
+    "curves.curve": ("Curve",),
+    "curves.curves": ("Curves", "open_curves"),
     "errors": ("ArtifactError",),
     "sources.files": ("folder_digest",),
     "file_set": ("FileSet", "open_files"),
@@ -61,6 +72,8 @@ _MODULES = {
     "naming": ("stored_name",),
     "opening": ("open_model",),
     "origin": ("OriginRecord", "read_origin"),
+    "races.race": ("Race", "open_race"),
+    "races.rows": ("RaceRun", "Sample"),
     "runs.run": ("Run", "open_run"),
     "safety.findings": ("Finding",),
     "safety.inspection": ("inspect_safety",),

@@ -11,13 +11,15 @@ from falsifiable.contracts.model import Kind
 
 if TYPE_CHECKING:
     from falsifiable.artifacts.corpora.corpus import Corpus
+    from falsifiable.artifacts.curves.curves import Curves
     from falsifiable.artifacts.file_set import FileSet
     from falsifiable.artifacts.model import Model
+    from falsifiable.artifacts.races.race import Race
     from falsifiable.artifacts.runs.run import Run
     from falsifiable.artifacts.table import Table
     from falsifiable.artifacts.tokenizers.tokenizer import Tokenizer
 
-    Opened = Model | Tokenizer | Run | Corpus | Table | FileSet
+    Opened = Model | Tokenizer | Run | Corpus | Table | FileSet | Curves | Race
 
 RUN_RECORDS = ("run.yaml", "trainer_state.json")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -26,6 +28,8 @@ CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
 LOG_SUFFIXES = (".log", ".txt", ".out")
 ROWS_SUFFIX = ".jsonl"
+LEDGER = "ledger.sqlite"
+LEDGER_SUFFIX = ".sqlite"
 
 
 def detect_kind(path: Path) -> Kind:
@@ -46,6 +50,8 @@ def detect_kind(path: Path) -> Kind:
         return "tokenizer"
     if path.suffix == ROWS_SUFFIX:
         return "table"
+    if path.suffix == LEDGER_SUFFIX or _holds(path, (LEDGER,)):
+        return "race"
     return "run" if path.suffix in LOG_SUFFIXES and _is_mlx_log(path) else "model"
 
 
@@ -76,8 +82,10 @@ def open_artifact(kind: Kind, path: Path, *, pattern: str | None = None) -> Open
 
 def _doors() -> Mapping[str, Callable[[Path], Opened]]:
     from falsifiable.artifacts.corpora.corpus import open_corpus
+    from falsifiable.artifacts.curves.curves import open_curves
     from falsifiable.artifacts.file_set import open_files
     from falsifiable.artifacts.opening import open_model
+    from falsifiable.artifacts.races.race import open_race
     from falsifiable.artifacts.runs.run import open_run
     from falsifiable.artifacts.table import open_table
     from falsifiable.artifacts.tokenizers.tokenizer import open_tokenizer
@@ -93,4 +101,6 @@ def _doors() -> Mapping[str, Callable[[Path], Opened]]:
         "command": refuse_command,
         "table": open_table,
         "files": open_files,
+        "curves": open_curves,
+        "race": open_race,
     }

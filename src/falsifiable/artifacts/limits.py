@@ -48,6 +48,7 @@ class Limits:
     corpus_row_bytes: int = 16 * 2**20  # one line of a shard; a long book has about 4 MB
     table_bytes: int = 64 * 2**20
     table_rows: int = 1_000_000
+    curve_text_characters: int = 512  # of the name of a run, a recipe or a unit
     set_files: int = 65_536  # of a folder that is held as files
     set_folder_levels: int = 32
     origin_record_bytes: int = 64 * 2**10
@@ -73,6 +74,9 @@ class Limits:
     safety_archive_bytes: int = 64 * 2**20  # unpacked, of one archive
     safety_pickle_opcodes: int = 200_000  # of one pickle in an archive or a folder of many
     safety_tail_bytes: int = 2**16 + 21  # where the end record of a zip archive can lie
+    race_ledger_bytes: int = 128 * 2**20  # and as much again of a write-ahead log; a race of 21 runs has about 2 MB
+    race_ledger_rows: int = 500_000  # of all its tables
+    race_sqlite_operations: int = 400_000_000  # of SQLite's machine while a ledger is read; some seconds of work
     command_output_bytes: int = 2**20  # kept of each of stdout and stderr; the rest is read and dropped
     command_written_files: int = 10_000
 

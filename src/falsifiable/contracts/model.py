@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Kind = Literal["model", "tokenizer", "run", "corpus", "command", "table", "files"]
+Kind = Literal["model", "tokenizer", "run", "corpus", "command", "table", "files", "curves", "race"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Scalar = str | int | float | bool

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TextIO
 
-from falsifiable.artifacts import Corpus, FileSet, Model, Run, Table, Tokenizer
+from falsifiable.artifacts import Corpus, Curve, Curves, FileSet, Model, Race, Run, Table, Tokenizer
 from falsifiable.falsifier import Artifact
 from falsifiable.report.text import clean, shortened
 
@@ -56,7 +56,32 @@ def _described(artifact: Artifact, *, tensors: bool) -> dict[str, Any]:
     if isinstance(artifact, FileSet):
         held = {"files": len(artifact.sizes), "bytes": sum(artifact.sizes.values()), "sizes": dict(artifact.sizes)}
         return {"kind": "files", "path": str(artifact.path), **held}
+    if isinstance(artifact, Curves):
+        return {"kind": "curves", "path": str(artifact.path), **_curves(artifact.curves)}
+    if isinstance(artifact, Race):
+        return {"kind": "race", "path": str(artifact.path), **_race(artifact)}
     return {"kind": artifact.kind, "path": str(artifact.path)}
+
+
+def _race(race: Race) -> dict[str, Any]:
+    return {
+        "name": race.name,
+        "runs": len(race.runs),
+        "statuses": dict(Counter(one.status for one in race.runs)),
+        "events": len(race.events),
+        "chain_faults": [*race.chain_faults, *race.table_faults, *race.trigger_faults],
+        "curves": _curves(race.curves),
+    }
+
+
+def _curves(curves: Sequence[Curve]) -> dict[str, Any]:
+    return {
+        "runs": len(curves),
+        "recipes": len({one.recipe for one in curves}),
+        "points": sum(len(one.steps) for one in curves),
+        "units": dict(Counter(one.unit for one in curves)),
+        "faults": {one.run: one.fault for one in curves if one.fault},
+    }
 
 
 def _model(model: Model, *, tensors: bool) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from falsifiable.contracts.log_pattern import PHASE, STEP, pattern_fault
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _NOT_A_NUMBER = r"(?i:[+-]?(?:nan|inf(?:inity)?)\b)"
+_WORD = re.compile(_NOT_A_NUMBER.encode())
 _MORE_OF_A_NUMBER = re.compile(rb"(?:[.,_]?\d+|[eE][+-]?\d+)+")
 _SPLITS_AT_COMMAS = re.compile(r"\)(?:\\s[*+?]?| [*+?]?)?\\?,")
 _OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -58,7 +59,7 @@ def compiled_pattern(pattern: str, path: Path) -> LogPattern:
     options = re2.Options()
     options.log_errors = False
     try:
-        expression = re2.compile(_with_words_for_numbers(pattern).encode(), options)
+        expression = re2.compile(with_words_for_numbers(pattern).encode(), options)
     except (re2.error, UnicodeEncodeError) as fault:
         said = fault.args[0].decode("utf-8", "replace") if isinstance(fault.args[0], bytes) else str(fault)
         raise ArtifactError(path, f"the engine RE2 refuses the pattern: {said}") from fault
@@ -97,13 +98,28 @@ def read_text_log(source: SourceFile, pattern: str, limits: Limits = DEFAULT_LIM
     return MetricsLog(tuple(rows), torn)
 
 
+def rows_as_logged(source: SourceFile, pattern: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[int, Row]]:
+    """Line and row of each line that ``pattern`` finds, whatever its step is; ``nan`` and ``inf`` are such floats.
+
+    A curve that goes back, or diverges, must be seen to do so. The columns keep the names of their groups. A last line
+    that no line break ends was cut, and is left out. Raises ArtifactError as :func:`read_text_log` does otherwise.
+    """
+    reader = _LineReader(source, compiled_pattern(pattern, source.path), limits, takes_words=True)
+    for number, offset, line, is_whole in log_lines(source, limits):
+        row = reader.row(number, offset, line) if is_whole else None
+        if row is not None:
+            yield number, row
+    source.verify_unchanged()
+
+
 @dataclass(frozen=True, slots=True)
 class _LineReader:
-    """Makes a row of one line."""
+    """Makes a row of one line; ``takes_words`` says that a number may be ``nan`` or ``inf``."""
 
     source: SourceFile
     pattern: LogPattern
     limits: Limits
+    takes_words: bool = False
 
     def row(self, number: int, offset: int, line: bytes) -> dict[str, Any] | None:
         """What the pattern finds in the line, or None where it finds nothing."""
@@ -134,6 +150,8 @@ class _LineReader:
                 f"the pattern takes {text.decode()!r} for {name}, the end of a longer number, in {line[:80]!r}",
                 hint="Let what stands before the group end in something other than digits",
             )
+        if self.takes_words and name != STEP and _WORD.fullmatch(text):
+            return float(text)
         if len(text) > self.limits.json_number_characters or not NUMBER.fullmatch(text):
             raise _NotANumberError(name, text)
         if name == STEP and text.isdigit():
@@ -202,7 +220,7 @@ def _without_mark(line: bytes, offset: int) -> bytes:
     return line.removeprefix(_BYTE_ORDER_MARK) if offset == 0 else line
 
 
-def _with_words_for_numbers(pattern: str) -> str:
+def with_words_for_numbers(pattern: str) -> str:
     """``pattern`` whose groups of numbers also match ``nan`` and ``inf``."""
     parts, place = [], 0
     for found in re.finditer(r"\(\?P<(\w+)>", pattern):

@@ -1,0 +1,1 @@
+"""Loss curves: what many runs logged, in one tidy form."""
