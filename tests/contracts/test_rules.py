@@ -23,6 +23,7 @@ from falsifiable.contracts import (
     read_trust,
     read_yaml,
 )
+from falsifiable.race.deciding.read_race import read_race
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
 SHOWN = sorted(set(RULES) - IN_WORDS)
@@ -46,6 +47,25 @@ def complete_plan(example: str) -> str:
     """A whole plan with the keys of ``example`` in the place of its own."""
     given = {line.partition(":")[0] for line in example.splitlines()}
     return "".join(f"{key}: {value}\n" for key, value in PLAN.items() if key not in given) + example
+
+
+RACE = {
+    "race": "smoke",
+    "unit": "bits_per_byte",
+    "vocabulary_size": "256",
+    "steps": "500",
+    "evaluate_every": "10",
+    "seeds": "[500]",
+    "recipes": "{wsd: {model: HYBRID, number_format: FP32, tag: WSD}}",
+    "rungs": "[{step: 100}]",
+    "states": "[{state: RACING, when: [{}], action: rank}]",
+}
+
+
+def complete_race(example: str) -> str:
+    """A whole race with the keys of ``example`` in the place of its own."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    return "".join(f"{key}: {value}\n" for key, value in RACE.items() if key not in given) + example
 
 
 AMENDMENT = {
@@ -120,6 +140,8 @@ def broken_by(
             found = read_bindings(example.encode(), DECLARED)[1]  # type: ignore[arg-type]
         elif rule.id.startswith("PLAN-"):
             found = read_plan(complete_plan(example).encode())[1]
+        elif rule.id.startswith("RACE-"):
+            found = read_race(complete_race(example).encode()).diagnostics
         elif rule.id.startswith("AMENDMENT-"):
             found = of_amendment(example)
         elif rule.id.startswith("SHIP-"):
@@ -152,7 +174,9 @@ def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> 
 
 
 def test_ids_say_which_file_they_are_about() -> None:
-    assert all(re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|SHIP|TRUST|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES)
+    assert all(
+        re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|RACE|SHIP|TRUST|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES
+    )
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

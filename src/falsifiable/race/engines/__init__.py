@@ -1,0 +1,1 @@
+"""What runs a race: processes of this machine, Ray Tune, Optuna."""

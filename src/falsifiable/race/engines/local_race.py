@@ -1,0 +1,70 @@
+"""A race on this machine, from its folder to its summary."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from falsifiable.race.deciding.plan import RacePlan
+from falsifiable.race.engines.bookkeeping import Book
+from falsifiable.race.engines.conductor import Conductor
+from falsifiable.race.engines.phase_start import REGISTERED, registered
+from falsifiable.race.engines.probes import Probe, probe
+from falsifiable.race.engines.race_folder import opened, predictor_of
+from falsifiable.race.engines.race_summary import RaceSummary, concluded
+from falsifiable.race.engines.runner import LocalRunner, Watch
+from falsifiable.race.ledger.entrants import entrants
+from falsifiable.race.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the caller of a race asks for.
+
+    Attributes:
+        folder: of the race.
+        race_file: the bytes of its ``race.yaml``.
+        workers: runs at once.
+        worker: who claims, such as ``host:pid``.
+        apply: whether runs are stopped that a rung tells to stop.
+        probe: whether the ledger's rules are put to the test first.
+    """
+
+    folder: Path
+    race_file: bytes
+    workers: int
+    worker: str
+    apply: bool
+    probe: bool
+
+
+def run_here(plan: RacePlan, asked: Asked, watch: Watch) -> RaceSummary:
+    """Run the race in its folder, to its end.
+
+    Raises:
+        KeyboardInterrupt: after all runs were ended; the same call goes on later.
+        RaceFolderError, CommandError, RaceError, OSError: what keeps it from being run.
+    """
+    started = time.monotonic()
+    with opened(asked.folder, plan, asked.race_file) as ledger:
+        book = Book(plan, asked.folder, Conductor(plan, ledger, predictor_of(plan)), asked.worker, apply=asked.apply)
+        book.claim_all()
+        register(plan, ledger)
+        probes = probed(plan, ledger) if asked.probe else ()
+        LocalRunner(book, asked.workers, watch).run()
+        return concluded(ledger, plan.race, plan.unit, time.monotonic() - started, probes)
+
+
+def register(plan: RacePlan, ledger: Ledger) -> None:
+    """Keep what is expected of a phase's experiments, before the first of them starts."""
+    if plan.experiments and not any(event.kind == REGISTERED for event in ledger.events()):
+        ledger.note(REGISTERED, None, registered(plan))
+
+
+def probed(plan: RacePlan, ledger: Ledger) -> tuple[Probe, ...]:
+    """Put the rules to the test where no run has started; a race that goes on has done so before."""
+    if any(run.status != "claimed" for run in ledger.entries()):
+        return ()
+    names = {run.slot: run.name for run in ledger.entries()}
+    return probe(plan, ledger, tuple((one, names[one.entry.place]) for one in entrants(plan)))

@@ -1,0 +1,1 @@
+"""What a race has shown: gates by quorum, phases and their expected gains, number formats."""

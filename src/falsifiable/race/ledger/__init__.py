@@ -1,0 +1,1 @@
+"""What happened, kept so that it cannot be rewritten: names, claims, samples, decisions."""
