@@ -28,6 +28,7 @@ VERBS = {
     "diagnose": "Say what a training run suffers from, before anyone tunes.",
     "report": "Write the promotion packet of a run, or a ship percentage by version.",
     "preflight": "Check the plan of a run before it costs GPU hours.",
+    "race": "Predict many runs early, stop losers, promote leaders, judge by quorum over seeds.",
     "challenge": "Prove that falsifiers can fail, and list what none of them guards.",
     "diff": "Show how contracts changed, and the version each change demands.",
     "inspect": "Show what a model, tokenizer, run, corpus or table holds.",
