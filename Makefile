@@ -29,6 +29,7 @@ validate: $(READY)  ## train the reference run once and its beginning again, fet
 	$(BIN)/python -m examples.adapter --output runs/adapter
 	$(BIN)/python -m examples.adapter --output runs/adapter-continued --after runs/adapter --steps 40
 	$(BIN)/python -m examples.fetch
+	$(BIN)/python -m examples.race runs/smoke-race
 	$(BIN)/python -m falsifiable.samples runs/specimens
 	$(BIN)/contract validate --run-commands
 
