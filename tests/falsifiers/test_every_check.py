@@ -59,15 +59,20 @@ class Claim:
         if role is None:
             return None
         if kind == "command":
-            named = self.parameters["stderr_contains"]
-            return specimen("command", named[0] if named else "accepts")
+            named = self.parameters.get("stderr_contains")
+            return specimen("command", named[0] if named else "accepts" if named == () else role)
         return specimen(kind, specimen_variant(kind, role, parameter))
 
 
-# Claims about larger models than any specimen is -> the threshold that they must fall by there, and by nothing else.
-BEYOND_SPECIMENS = {
-    "AC-SHIP2-003": "expected at most 2.2",
-    "AC-SHIP2-005": "expected at least 3.66e+08 and at most 3.74e+08",
+ANY = {"criterion": Criterion(at_least=0.0)}
+ANY_GATE = {"below": 8.0, "from_step": 0, "allowed": ""}
+# Claims about larger models than any specimen is -> the threshold that they must fall by there, and by nothing else:
+# with these parameters in its place they hold.
+BEYOND_SPECIMENS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "AC-SHIP2-003": ("expected at most 2.2", ANY),
+    "AC-SHIP2-005": ("expected at least 3.66e+08 and at most 3.74e+08", ANY),
+    "FALSIFY-GATE-002": ("below 1.85 with 0 of 3 seeds", ANY_GATE),
+    "FALSIFY-GATE-FINAL": ("below 1.5 with 0 of 3 seeds", ANY_GATE),
 }
 SLOW = {"AC-SHIP2-002"}  # ten thousand texts
 
@@ -108,11 +113,12 @@ def test_the_claims_beyond_the_specimens_are_shipped_and_few():
 
 @pytest.mark.parametrize("claim", shipped_claims(beyond_specimens=True))
 def test_a_threshold_that_no_specimen_meets_falls_by_that_alone(claim: Claim):
+    said, instead = BEYOND_SPECIMENS[claim.declaration.id]
     verdict = claim.check(*claim.specimens.values(), **claim.parameters)
-    otherwise = claim.check(*claim.specimens.values(), **{**claim.parameters, "criterion": Criterion(at_least=0.0)})
+    otherwise = claim.check(*claim.specimens.values(), **{**claim.parameters, **instead})
 
     assert verdict.outcome == "falsified"
-    assert BEYOND_SPECIMENS[claim.declaration.id] in verdict.found
+    assert said in verdict.found
     assert otherwise.outcome == "held", otherwise.found
 
 

@@ -78,6 +78,7 @@ PINNED = {
     "lane/mirror/0000002_adapters.safetensors": "baa0bda180240b94a77cb38e2b44ee0d9632ceda774391cc3fc7c5ac76d8a571",
     "lane/mirror/0000004_adapters.safetensors": "f82e03fdd2ea35f61df528dfd969f4ed9ec4e260362ae507e743a5495a69f49c",
     "lane/mirror/adapter_config.json": "315443b3d6cd13d87a88f65f69ba14956cb87ac5a6f498816bb93990a6cdf311",
+    "race/ledger.sqlite": "2c069987787cab6acf2ed64fa97a0654df59266d7624f45af82bb73fa4cec545",
     "run/corpus/finetune.tokens": "ae111abd2afa42e71c0f25ddfcdde04f98595a0720222f91d6dbfaef17b6916b",
     "run/corpus/finetune.txt": "0f632202aa6405394c8e7b4d60fcc6cf64ae7f943b71c398f8af35aa069c8fd2",
     "run/corpus/manifest.json": "76f5d0d1e39e9734c003dbdab1409049b7f293f77d22b97ea891a4cc6176e60c",
@@ -158,7 +159,7 @@ def test_specimens_are_written_once_and_may_be_written_at_the_same_time(tmp_path
     assert all(one == written[0] for one in written)
     assert all(path.exists() for path in written[0].values())
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "adapter", "again", "coder", "continued", "encoder", "lane", "run", "text-rows",
+        "adapter", "again", "coder", "continued", "encoder", "lane", "race", "run", "text-rows",
     ]  # fmt: skip
     before = written[0]["export"].stat().st_mtime_ns
     assert write_specimens(tmp_path)["export"].stat().st_mtime_ns == before

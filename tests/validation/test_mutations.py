@@ -21,6 +21,7 @@ SPECIMENS = [
     ("model", "trained"), ("model", "export"), ("model", "safetensors"), ("tokenizer", "tokenizer"),
     ("tokenizer", "embedded"), ("run", "run"), ("run", "adapter-run"), ("corpus", "corpus"), ("corpus", "rows"),
     ("model", "adapter"), ("table", "corrections"), ("files", "original"),
+    ("curves", "curves"), ("race", "race"),
 ]  # fmt: skip
 
 seeds = st.text(max_size=5)
@@ -44,6 +45,10 @@ def parts_of(artifact: Any) -> dict[str, Any]:
         return {"record": dict(artifact.record), "log": log, "step zero": artifact.state_at_step_zero}
     if artifact.kind == "table":
         return {"rows": [dict(row.values) for row in artifact.rows]}
+    if artifact.kind == "curves":
+        return {"curves": [repr(one) for one in artifact.curves]}
+    if artifact.kind == "race":
+        return {"events": [one.details for one in artifact.events], "tables": repr(artifact.tables)}
     if artifact.kind == "files":
         return {"files": dict(artifact.file_digests)}
     chats = [name for name, split in artifact.splits.items() if split.format == "chat"]

@@ -18,13 +18,14 @@ from falsifiable.samples.adapters import write_adapter_run, write_continued_run,
 from falsifiable.samples.coder import write_coder
 from falsifiable.samples.corrections import write_corrections
 from falsifiable.samples.models import write_encoder
+from falsifiable.samples.races import LAST_LINE, write_race
 from falsifiable.samples.records import write_run, write_second_run
 
 if TYPE_CHECKING:
-    from falsifiable.artifacts import Command, Corpus, FileSet, Model, Run, Table, Tokenizer
+    from falsifiable.artifacts import Command, Corpus, Curves, FileSet, Model, Race, Run, Table, Tokenizer
     from falsifiable.contracts.model import Kind
 
-    Specimen = Model | Tokenizer | Run | Corpus | Command | Table | FileSet
+    Specimen = Model | Tokenizer | Run | Corpus | Command | Table | FileSet | Curves | Race
 
 # Kind -> the variants there are, the one that "" stands for first. A command also takes the id of a falsifier.
 VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -47,9 +48,11 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tokenizer": ("tokenizer", "embedded"),
         "run": ("run", "again", "gpu-run", "adapter-run", "continued-run"),
         "corpus": ("corpus", "conversations", "rows"),
-        "command": ("refuses", "accepts"),
+        "command": ("refuses", "accepts", "evaluates-again"),
         "table": ("corrections", "schema", "problems"),
         "files": ("original", "mirror"),
+        "curves": ("curves",),
+        "race": ("race",),
     }
 )
 _PLACES = {
@@ -80,6 +83,8 @@ _PLACES = {
     "twin": "adapter/twin",
     "rows": "adapter/corpus/manifest.json",
     "text-rows": "text-rows",
+    "curves": "race/ledger.sqlite",
+    "race": "race/ledger.sqlite",
 }
 _GPU_MEMORY_BYTES = 1 << 29  # about what a process with a context and a small model takes
 _DEFAULT_FALSIFIER = "FALSIFY-SPECIMEN-001"
@@ -91,7 +96,7 @@ def specimen(kind: Kind, *variants: str, cache: Path | None = None) -> Specimen:
     """The specimen of a kind, opened.
 
     Args:
-        kind: ``model``, ``tokenizer``, ``run``, ``corpus``, ``command``, ``table`` or ``files``.
+        kind: a kind of artifact, such as ``model``, ``run`` or ``race``.
         variants: names to look for in ``VARIANTS[kind]``, such as the roles of a contract. The first that is there
             counts, else the kind's first variant. For a command, the id of a falsifier is a variant too: the specimen
             names it on stderr as it refuses.
@@ -114,7 +119,8 @@ def write_specimens(folder: Path) -> dict[str, Path]:
     The roles are ``init``, ``trained``, ``export``, ``safetensors``, ``encoder``, ``tokenizer``, ``run``, ``again`` (a
     second run of what ``run`` is), ``corpus``, ``conversations``, ``corrections``, ``schema``, ``original`` and
     ``mirror``; and of a window that trained an adapter, ``adapter-run`` and ``continued-run``, ``base``, ``adapter``,
-    ``initial``, ``earlier``, ``twin``, ``continued``, ``rows``, and ``text-rows``, which its trainer refuses.
+    ``initial``, ``earlier``, ``twin``, ``continued``, ``rows``, and ``text-rows``, which its trainer refuses; and
+    ``race`` and ``curves``, both the ledger of a race.
     The bytes are the same on every machine. Two processes may write to one folder at once.
     """
     if not (folder / "run").exists():
@@ -135,8 +141,9 @@ def _write_all_at_once(folder: Path) -> None:
         write_adapter_run(beside / "adapter")
         write_continued_run(beside / "continued", beside / "adapter")
         write_text_rows(beside / "text-rows")
+        write_race(beside / "race")
         _sync(beside)
-        for name in ("adapter", "again", "coder", "continued", "encoder", "lane", "text-rows", "run"):
+        for name in ("adapter", "again", "coder", "continued", "encoder", "lane", "race", "text-rows", "run"):
             # The run last: its presence says that all is there.
             try:
                 (beside / name).rename(folder / name)
@@ -166,6 +173,8 @@ def _opened(kind: Kind, variant: str, folder: Path) -> Specimen:
         "command": lambda: _command(variant, folder),
         "table": lambda: _open_table(paths[variant]),
         "files": lambda: _open_files(paths[variant]),
+        "curves": lambda: _open_curves(paths[variant]),
+        "race": lambda: _open_race(paths[variant]),
     }
     return open_it[kind]()
 
@@ -214,11 +223,25 @@ def _open_files(path: Path) -> FileSet:
     return open_files(path)
 
 
+def _open_curves(path: Path) -> Curves:
+    from falsifiable.artifacts import open_curves
+
+    return open_curves(path)
+
+
+def _open_race(path: Path) -> Race:
+    from falsifiable.artifacts import open_race
+
+    return open_race(path)
+
+
 def _command(variant: str, folder: Path) -> Command:
     from falsifiable.artifacts import Command
 
     if variant == "accepts":
         return Command(("python", "-c", _ACCEPTING, "{output}"), folder=folder)
+    if variant == "evaluates-again":
+        return Command(("python", "-c", f"print('{LAST_LINE}')"), folder=folder)
     names = _DEFAULT_FALSIFIER if variant == "refuses" else variant
     return Command(("python", "-c", _REFUSING.format(names), "{output}"), folder=folder)
 

@@ -1,4 +1,4 @@
-"""Generic mutations: faults that anyone could make in a model, a tokenizer, a run, a corpus, a table or a folder.
+"""Generic mutations: faults that anyone could make in any kind of artifact.
 
 A falsifier's own counterexamples prove that it can fail. These prove more: they were written without it in mind, so
 that what survives them is what no claim guards.
@@ -14,9 +14,11 @@ from pathlib import Path
 from falsifiable.contracts.model import Kind
 from falsifiable.validation.mutations.adapters import ADAPTER_MUTATIONS
 from falsifiable.validation.mutations.configurations import CONFIGURATION_MUTATIONS
+from falsifiable.validation.mutations.curve_sets import CURVE_MUTATIONS
 from falsifiable.validation.mutations.file_sets import FILES_MUTATIONS
 from falsifiable.validation.mutations.manifests import CORPUS_MUTATIONS
 from falsifiable.validation.mutations.mutation import Mutation, control, mutant_of
+from falsifiable.validation.mutations.races import RACE_MUTATIONS
 from falsifiable.validation.mutations.records import RUN_MUTATIONS
 from falsifiable.validation.mutations.tables import TABLE_MUTATIONS
 from falsifiable.validation.mutations.vocabularies import CARRIED_TOKENIZER_MUTATIONS, TOKENIZER_MUTATIONS
@@ -35,6 +37,8 @@ MUTATIONS: Mapping[Kind, Mapping[str, Mutation]] = {
     "corpus": {one.name: one for one in CORPUS_MUTATIONS},
     "table": {one.name: one for one in TABLE_MUTATIONS},
     "files": {one.name: one for one in FILES_MUTATIONS},
+    "curves": {one.name: one for one in CURVE_MUTATIONS},
+    "race": {one.name: one for one in RACE_MUTATIONS},
     "command": {},
 }  # fmt: skip
 """Kind of artifact -> name -> mutation. A command is no artifact in memory: nothing of it is mutated."""
