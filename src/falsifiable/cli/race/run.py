@@ -62,7 +62,7 @@ def command(
 
     RACE is a race.yaml with a command, a log pattern and a corpus. The command is started without a shell, in the
     current directory. Interrupted or killed, the same call goes on where it was: what had ended stays, what was going
-    is trained again and must repeat the values it had logged.
+    is trained again and must repeat the values it had logged. A race that is over is shown, and not touched.
 
     \b
     Examples:
@@ -76,9 +76,11 @@ def command(
     plan = _read(race)
     if phase is not None:
         plan = _phase(plan, phase, validated, finished, budget)
-    with _recorder(plan, output) as recorder:
-        summary = _run(plan, race, output, workers or os.cpu_count() or 1, engine, apply=apply, probe=probe)
-        _record(recorder, plan, summary, output)
+    summary = _over(plan, output)
+    if summary is None:
+        with _recorder(plan, output) as recorder:
+            summary = _run(plan, race, output, workers or os.cpu_count() or 1, engine, apply=apply, probe=probe)
+            _record(recorder, plan, summary, output)
     if form == "json":
         click.echo(json.dumps(summary.as_json(), indent=2))
     else:
@@ -113,6 +115,19 @@ def _phase(
         raise Failure(f"{validated}: {error}; write `contract validate --format json` to that file") from error
     except RaceError as error:
         raise Failure(f"{error.name}: {error}", ExitCode.GATE_REFUSED) from error
+
+
+def _over(plan: RacePlan, output: Path) -> RaceSummary | None:
+    from falsifiable.race.engines.local_race import over
+    from falsifiable.race.engines.race_folder import RaceFolderError
+    from falsifiable.race.errors import RaceError
+
+    try:
+        return over(plan, output)
+    except RaceFolderError as error:
+        raise Failure(str(error)) from error
+    except RaceError as error:
+        raise Failure(f"{output}: {error.name}: {error}", ExitCode.COULD_NOT_RUN) from error
 
 
 def _recorder(plan: RacePlan, output: Path) -> RunRecorder:

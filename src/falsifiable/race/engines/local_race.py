@@ -11,11 +11,11 @@ from falsifiable.race.engines.bookkeeping import Book
 from falsifiable.race.engines.conductor import Conductor
 from falsifiable.race.engines.phase_start import REGISTERED, registered
 from falsifiable.race.engines.probes import Probe, probe
-from falsifiable.race.engines.race_folder import opened, predictor_of
-from falsifiable.race.engines.race_summary import RaceSummary, concluded
+from falsifiable.race.engines.race_folder import check_same_race, opened, predictor_of
+from falsifiable.race.engines.race_summary import RACE_ENDED, RaceSummary, concluded, summarised
 from falsifiable.race.engines.runner import LocalRunner, Watch
 from falsifiable.race.ledger.entrants import entrants
-from falsifiable.race.ledger.ledger import Ledger
+from falsifiable.race.ledger.ledger import LEDGER_FILE, Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,21 @@ def run_here(plan: RacePlan, asked: Asked, watch: Watch) -> RaceSummary:
         probes = probed(plan, ledger) if asked.probe else ()
         LocalRunner(book, asked.workers, watch).run()
         return concluded(ledger, plan.race, plan.unit, time.monotonic() - started, probes)
+
+
+def over(plan: RacePlan, folder: Path) -> RaceSummary | None:
+    """The summary of a race that has ended in this folder, which nothing is added to; None where it has not.
+
+    Raises:
+        RaceFolderError: another race lies there. RaceError: its ledger cannot be read.
+    """
+    if not (folder / LEDGER_FILE).is_file():
+        return None
+    with Ledger.open(folder) as ledger:
+        if not any(event.kind == RACE_ENDED for event in ledger.events()):
+            return None
+        check_same_race(folder, ledger, plan)
+        return summarised(ledger, plan.race, plan.unit)
 
 
 def register(plan: RacePlan, ledger: Ledger) -> None:

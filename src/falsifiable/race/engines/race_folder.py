@@ -42,13 +42,18 @@ def opened(folder: Path, plan: RacePlan, race_file: bytes) -> Iterator[Ledger]:
         document = document_of(plan)
         path = folder / LEDGER_FILE
         with _ledger(path, plan, document) as ledger:
-            if canonical_json(ledger.document) != canonical_json(document):
-                raise RaceFolderError(
-                    f"{folder} holds another race than {plan.race} as it stands in its file now: a race is not changed "
-                    "once it has begun; name a new folder after --output"
-                )
+            check_same_race(folder, ledger, plan)
             write_atomically(folder / RACE_FILE, race_file)
             yield ledger
+
+
+def check_same_race(folder: Path, ledger: Ledger, plan: RacePlan) -> None:
+    """Raise RaceFolderError where the folder's ledger was made for another plan."""
+    if canonical_json(ledger.document) != canonical_json(document_of(plan)):
+        raise RaceFolderError(
+            f"{folder} holds another race than {plan.race} as it stands in its file now: a race is not changed once it "
+            "has begun; name a new folder after --output"
+        )
 
 
 def document_of(plan: RacePlan) -> Mapping[str, Any]:

@@ -82,6 +82,13 @@ RACE_ENDED = "race-ended"
 def concluded(ledger: Ledger, race: str, unit: str, seconds: float, probes: tuple[Probe, ...]) -> RaceSummary:
     """Note in the ledger that the race has ended, and summarise it from there."""
     ledger.note(RACE_ENDED, None, {"seconds": round(seconds, 1)})
+    return summarised(ledger, race, unit, seconds, probes)
+
+
+def summarised(
+    ledger: Ledger, race: str, unit: str, seconds: float = 0.0, probes: tuple[Probe, ...] = ()
+) -> RaceSummary:
+    """The summary of a race from its ledger."""
     last = {decision.run: decision for decision in ledger.decisions()}
     values = {curve.run: (curve.steps[-1], curve.final) for curve in ledger.curves()}
     runs = [_summary(run, values.get(run.name), last.get(run.name)) for run in ledger.entries()]
