@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", "gguf", "rich", "cryptography")
+HEAVY = (
+    "torch",
+    "numpy",
+    "transformers",
+    "scipy",
+    "jsonschema",
+    "tokenizers",
+    "gguf",
+    "rich",
+    "cryptography",
+    "sqlite3",
+    "sklearn",
+    "optuna",
+    "ray",
+    "matplotlib",
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +32,9 @@ HEAVY = ("torch", "numpy", "transformers", "scipy", "jsonschema", "tokenizers", 
         ["explain", "CONTRACT-UNKNOWN-KEY"],
         ["evidence", "--help"],
         ["evidence", "log"],
+        ["race", "--help"],
+        ["race", "run", "--help"],
+        ["race", "backtest", "--help"],
     ],
 )
 def test_no_heavy_library_is_imported(shop, arguments):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from falsifiable import open_race, open_run
 from falsifiable.race.errors import IoError, NotALedger
 from falsifiable.race.ledger.ledger import Ledger
 from tests.race.races import write_race
@@ -34,11 +35,50 @@ def test_a_race_runs_from_one_command(tmp_path: Path) -> None:
     assert "6 of 6 probes held" in done.stdout
     assert (tmp_path / "out" / "race.yaml").read_bytes() == race.read_bytes()
     assert (tmp_path / "out" / "runs" / "IGLA-HYBRID-FP32-BAD-SMOKE-seed501" / "log.txt").exists()
+    left = {path: path.read_bytes() for path in sorted((tmp_path / "out").glob("*")) if path.is_file()}
     again = contract(str(race), "--output", str(tmp_path / "out"), "--format", "json")
+    assert {path: path.read_bytes() for path in left} == left
     assert again.returncode == 0
     told = json.loads(again.stdout)
     assert told["sound"]
     assert [run["status"] for run in told["runs"]] == ["done"] * 4
+
+
+def test_the_record_of_a_race_vouches_for_its_ledger(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert contract(str(write_race(tmp_path, TWO)), "--output", str(out)).returncode == 0
+    record, race = open_run(out), open_race(out)
+    assert {one.sha256 for one in record.artifacts.values()} >= set(race.file_digests.values())
+    assert record.field("end_reason") == "completed"
+    assert record.field("steps.done") == 50
+    assert record.metrics["lowest"].value == min(curve.final for curve in race.curves)
+
+
+def test_another_race_is_not_run_in_the_folder_of_one_that_is_over(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert contract(str(write_race(tmp_path, TWO)), "--output", str(out)).returncode == 0
+    other = contract(str(write_race(tmp_path, {"good": {"floor": 2.5}})), "--output", str(out))
+    assert other.returncode == 4
+    assert "holds another race" in other.stderr
+
+
+def test_a_phase_waits_for_what_must_be_green_before_it(tmp_path: Path) -> None:
+    race = write_race(tmp_path, TWO)
+    experiments = "[{recipe: good, seed: 500}, {recipe: bad, seed: 500, minimum: true}]"
+    phases = f"phases:\n  champion: {{title: fire, green: [SMOKE-01], experiments: {experiments}}}\n"
+    race.write_text(race.read_text() + phases)
+    asked = (str(race), "--output", str(tmp_path / "out"), "--phase", "champion")
+    refused = contract(*asked)
+    assert refused.returncode == 5
+    assert "NotGreen" in refused.stderr
+    assert "SMOKE-01" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    validated = tmp_path / "validated.json"
+    judgement = {"falsifier": "SMOKE-01", "verdict": {"outcome": "held"}}
+    validated.write_text(json.dumps({"contracts": [{"judgements": [judgement]}]}))
+    done = contract(*asked, "--validated", str(validated), "--budget", "1")
+    assert done.returncode == 0, done.stderr
+    assert [run.name for run in open_race(tmp_path / "out").runs] == ["IGLA-HYBRID-FP32-BAD-SMOKE-seed500"]
 
 
 def test_a_failed_run_is_named_with_its_reason(tmp_path: Path) -> None:
