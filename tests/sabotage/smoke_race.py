@@ -18,12 +18,18 @@ def _first(race: Race) -> str:
 
 
 def _lower_case(race: Race) -> Race:
+    """The first run under another name, in every row and event that speaks of it."""
     old, new = _first(race), _first(race).lower()
-    for table, key in [("entries", "name"), *((one, "run") for one in ("states", "effective", "samples", "decisions"))]:
-        race = race.with_rows(
-            table, lambda rows, key=key: [{**row, key: new} if row[key] == old else row for row in rows]
-        )
-    return race
+
+    def renamed(text: str | None) -> str | None:
+        return text.replace(old, new) if text is not None else None
+
+    tables = {
+        table: tuple({key: renamed(one) if isinstance(one, str) else one for key, one in row.items()} for row in rows)
+        for table, rows in race.tables.items()
+    }
+    events = tuple(replace(one, run=renamed(one.run), details=renamed(one.details) or "") for one in race.events)
+    return replace(race, tables=tables, events=events)
 
 
 def _samples(change: Callable[[tuple[Sample, ...]], list[Sample]]) -> Change:

@@ -102,8 +102,6 @@ __all__ = [
     "CrossAccountKillForbidden",
     "DecisionConflict",
     "DependencyCycle",
-    "DestructiveNotConfirmed",
-    "DuplicateExpId",
     "DuplicateName",
     "DuplicateSeed",
     "EmbargoedCommit",
