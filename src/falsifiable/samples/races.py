@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from falsifiable.artifacts.races.chain import RaceEvent, canonical_text, next_event
 from falsifiable.artifacts.races.layout import APPLICATION_ID, COLUMNS, LAYOUT_VERSION, LEDGER_FILE, statements
+
+if TYPE_CHECKING:
+    import sqlite3
 
 STEPS, EVERY = 500, 10
 RECIPES = ("HYBRID-FP32-WSD", "HYBRID-FP32-BS8", "HYBRID-FP32-EMA10", "HYBRID-FP32-h512", "HYBRID-FP32-h768",
@@ -36,6 +38,8 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 def write_race(folder: Path) -> Path:
     """Write the ledger of a smoke race that went as it should."""
+    import sqlite3
+
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LEDGER_FILE
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
