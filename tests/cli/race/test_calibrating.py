@@ -34,10 +34,10 @@ def test_predictors_are_tested_side_by_side(contract: Contract, finished: Path) 
 
 
 def test_a_backtest_as_json_has_no_number_that_json_does_not_know(contract: Contract, finished: Path) -> None:
-    done = contract("race", "backtest", str(finished), "--folds", "2", "--format", "json")
+    done = contract("race", "backtest", str(finished), "--folds", "4", "--format", "json")
     told = json.loads(done.out, parse_constant=lambda name: pytest.fail(name))
     assert told["scores"][-1]["coverage"] is None
-    assert told["scores"][0]["coverage"] > 0.8
+    assert told["scores"][0]["coverage"] > told["scores"][2]["coverage"]
 
 
 def test_too_short_curves_test_nothing(contract: Contract, here: Path) -> None:
