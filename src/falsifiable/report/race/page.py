@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from falsifiable.race.deciding.decision import Decision
+from falsifiable.race.judging.gains import GainRow
 from falsifiable.report.race.plots import ImageFormat
 from falsifiable.report.race.regret import share_of_compute
 from falsifiable.report.race.status import RaceStatus, prediction_as_json, status_as_json
@@ -100,6 +101,18 @@ def summary(status: RaceStatus) -> Iterator[str]:
     for predictor, may_stop in sorted({(one.predictor, one.may_stop) for one in _predicted(status)}):
         said = "was back-tested on comparable runs" if may_stop else "was not back-tested, and may rank but not stop"
         yield f"Predictions are those of {predictor}, which {said}."
+    yield from (_gain(one, status.unit) for one in status.gains)
+    for recipe, one in status.seeds.items():
+        sizes = f"{one.sizes[0]} against {one.sizes[1]} runs"
+        yield f"That phi-anchored seeds do better is {one.answer} for {recipe}: {sizes}."
+
+
+def _gain(one: GainRow, unit: str) -> str:
+    measured = (
+        "was not measured" if one.measured is None else f"was {number(one.measured)} [{one.low:.4g}, {one.high:.4g}]"
+    )
+    expected = f"{one.recipe} was to gain {number(one.expected)} {unit} on {one.against}"
+    return f"{expected}, and the gain {measured}: {one.outcome}."
 
 
 def _predicted(status: RaceStatus) -> Iterator[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from falsifiable.artifacts.curves.curve import Curve
@@ -13,6 +13,9 @@ from falsifiable.artifacts.races.chain import canonical_text
 from falsifiable.artifacts.races.race import Race
 from falsifiable.artifacts.races.rows import LIVE, RaceRun
 from falsifiable.race.deciding.decision import Decision
+from falsifiable.race.deciding.seed_hypothesis import SeedHypothesis
+from falsifiable.race.judging.findings import expected_gains, seeds_compared
+from falsifiable.race.judging.gains import GainRow
 from falsifiable.race.ledger.stored_decisions import decision_from
 from falsifiable.race.predicting.prediction import Prediction
 
@@ -67,6 +70,8 @@ class RaceStatus:
         curves: of the runs that logged something.
         decisions: all of them, by rung and run.
         faults: where the ledger was tampered with; nothing here can be relied on then.
+        gains: what was expected of recipes before they ran, beside what they gained.
+        seeds: recipe -> whether its phi-anchored seeds did better than its others.
     """
 
     name: str
@@ -75,6 +80,8 @@ class RaceStatus:
     curves: tuple[Curve, ...]
     decisions: tuple[Decision, ...]
     faults: tuple[str, ...] = ()
+    gains: tuple[GainRow, ...] = ()
+    seeds: Mapping[str, SeedHypothesis] = field(default_factory=dict)
 
     @property
     def rungs(self) -> Mapping[int, int]:
@@ -100,7 +107,16 @@ def status_of(race: Race) -> RaceStatus:
     last = {one.run: one for one in decisions}  # by rung: the last one stays
     runs = [_run(one, curves.get(one.name), last.get(one.name)) for one in race.runs]
     faults = (*race.trigger_faults, *race.chain_faults, *race.table_faults)
-    return RaceStatus(race.name, race.unit, tuple(sorted(runs, key=_rank)), tuple(curves.values()), decisions, faults)
+    return RaceStatus(
+        name=race.name,
+        unit=race.unit,
+        runs=tuple(sorted(runs, key=_rank)),
+        curves=tuple(curves.values()),
+        decisions=decisions,
+        faults=faults,
+        gains=expected_gains(race.plan, race.curves).rows,
+        seeds=seeds_compared(race.curves),
+    )
 
 
 def _decisions(race: Race) -> Iterator[Decision]:
