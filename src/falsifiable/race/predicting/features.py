@@ -37,6 +37,13 @@ NAMES = (
     "log_spacing",
 )  # fmt: skip
 """The names of the columns of :func:`features`."""
+_ONLY_FOR_TREES = {
+    "log_points", "log_points_in_all", *(f"level_at_{share}_of_run" for share in _SHARES_OF_RUN),
+    "slope_of_three", "slope_by_step", "best_power_law", "best_power",
+}  # fmt: skip
+SMOOTH = tuple(place for place, name in enumerate(NAMES) if name not in _ONLY_FOR_TREES)
+"""The columns that a regression by distance can use: the others are noisy, jump, or repeat each other, and recipes held
+out were predicted worse with them; trees leave aside what does not help."""
 
 
 def usable(curve: Curve) -> bool:

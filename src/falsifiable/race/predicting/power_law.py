@@ -8,6 +8,7 @@ take every step together, and those that have arrived drop out.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 LEAST_POINTS = 4
 """Three parameters and one point more: fewer distinct steps determine no law."""
 LEAST_POINTS_FOR_INTERVAL = 5
-LOWEST_POWER, HIGHEST_POWER = 0.01, 10.0
-"""Below, the law is a line in log t and its asymptote runs away; above, it has ended before the second point."""
-_GRID_NODES = 10
-_MOST_STEPS = 60
+LOWEST_POWER, HIGHEST_POWER = 0.001, 10.0
+"""Below, the law is a line in log t; above, it has ended before the second point."""
+DETERMINED_FROM = 0.01
+"""The power below which the points hardly tell a law from a line in log t, and the asymptote runs away."""
+_GRID_NODES = 14
+_MOST_STEPS = 40
 _PRECISION = 1e-9
-_WORTHLESS = 1e-11
+_WORTHLESS = 1e-10
 _BLOCK = 2500
 _FLAT = 1e-13
 _WORTH_DROPPING = 0.8
@@ -59,8 +62,8 @@ class PowerLaws:
 
     @property
     def degenerate(self) -> NDArray[np.bool_]:
-        """Where the asymptote is not determined: nothing was fitted, or the power ended at a bound."""
-        at_bound = (self.p <= LOWEST_POWER * 1.001) | (self.p >= HIGHEST_POWER * 0.999)
+        """Where the asymptote is not determined: nothing was fitted, or the power is hardly one."""
+        at_bound = (self.p <= DETERMINED_FROM * 1.001) | (self.p >= HIGHEST_POWER * 0.999)
         return ~np.isfinite(self.p) | at_bound
 
     def at(self, steps: Array) -> Array:
@@ -87,9 +90,6 @@ def fit_power_laws(curves: Sequence[Curve]) -> PowerLaws:
 
     Raises ValueError, naming the run, for a curve whose steps do not rise or whose values are not finite.
     """
-    for curve in curves:
-        if curve.fault and curve.steps:
-            raise ValueError(f"{curve.run}: {curve.fault}; no law is fitted to such a curve")
     steps, values, weights = _padded(curves)
     return fit_padded(steps, values, weights)
 
@@ -99,13 +99,23 @@ def _padded(curves: Sequence[Curve]) -> tuple[Array, Array, Array]:
     counts = np.array([len(curve.steps) for curve in curves], dtype=np.int64)
     longest = int(counts.max(initial=1)) or 1
     there = np.arange(longest) < counts[:, None]
-    steps = np.ones((len(curves), longest))
+    steps = np.full((len(curves), longest), np.inf)
     values = np.zeros((len(curves), longest))
     total = int(counts.sum())
-    steps[there] = np.fromiter((one for curve in curves for one in curve.steps), np.float64, total)
-    values[there] = np.fromiter((one for curve in curves for one in curve.values), np.float64, total)
+    steps[there] = np.fromiter(itertools.chain.from_iterable(one.steps for one in curves), np.float64, total)
+    values[there] = np.fromiter(itertools.chain.from_iterable(one.values for one in curves), np.float64, total)
+    _refuse_faults(curves, steps, values, there)
     used = there & (steps >= 1)
     return np.where(used, steps, 1.0), np.where(used, values, 0.0), used.astype(np.float64)
+
+
+def _refuse_faults(curves: Sequence[Curve], steps: Array, values: Array, there: NDArray[np.bool_]) -> None:
+    """Raise ValueError for the first curve with a fault; a curve is looked at by itself only once it is suspect."""
+    falls = (steps[:, 1:] <= steps[:, :-1]) & there[:, 1:]
+    suspects = falls.any(axis=1) | ~np.isfinite(values).all(axis=1) | (there & (steps < 0)).any(axis=1)
+    if suspects.any():
+        first = curves[int(np.argmax(suspects))]
+        raise ValueError(f"{first.run}: {first.fault}; no law is fitted to such a curve")
 
 
 def fit_padded(steps: Array, values: Array, weights: Array) -> PowerLaws:
@@ -163,9 +173,22 @@ def _dot(left: Array, right: Array) -> Array:
     return products
 
 
+def _sum(rows: Array) -> Array:
+    sums: Array = np.einsum("ij->i", rows)
+    return sums
+
+
+def _powers(rows: _Rows, power: Array) -> Array:
+    """``t**-p`` with t in units of its geometric mean; 0 in padding."""
+    powers = rows.logs * -power[:, None]
+    np.exp(powers, out=powers)
+    powers *= rows.weights
+    return powers
+
+
 def _explained(rows: _Rows, powers: Array) -> Array:
     """How much of the sum of squares ``t**-p`` explains; ``powers`` holds it per point, 0 in padding."""
-    total = powers.sum(axis=1)
+    total = _sum(powers)
     spread = _dot(powers, powers) - total * total / rows.count
     shared = _dot(powers, rows.values)
     return np.where(spread > _FLAT * total * total, shared * shared / np.maximum(spread, 1e-300), 0.0)
@@ -175,13 +198,23 @@ def _best_of_grid(rows: _Rows) -> tuple[Array, Array, Array]:
     """The best node of the grid per row, and its neighbours, between which the best power lies."""
     nodes = LOWEST_POWER * 2.0 ** np.arange(_GRID_NODES)
     scores = np.empty((_GRID_NODES, len(rows.count)))
-    powers = np.exp(-LOWEST_POWER * rows.logs) * rows.weights
+    powers = _powers(rows, np.full(len(rows.count), LOWEST_POWER))
     for place in range(_GRID_NODES):
         scores[place] = _explained(rows, powers)
         powers *= powers
     best = np.argmax(scores, axis=0)
     low, high = nodes[np.maximum(best - 1, 0)], nodes[np.minimum(best + 1, _GRID_NODES - 1)]
-    return nodes[best], low, np.minimum(np.where(best == _GRID_NODES - 1, HIGHEST_POWER, high), HIGHEST_POWER)
+    return nodes[best] * 2.0 ** _peak(scores, best), low, np.where(best == _GRID_NODES - 1, HIGHEST_POWER, high)
+
+
+def _peak(scores: Array, best: NDArray[np.intp]) -> Array:
+    """Where the parabola through the best node and its neighbours is highest, in nodes from the best; 0 at an end."""
+    inside = np.clip(best, 1, len(scores) - 2)
+    row = np.arange(scores.shape[1])
+    before, at, after = scores[inside - 1, row], scores[inside, row], scores[inside + 1, row]
+    bend = before - 2 * at + after
+    peak = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, 1.0), 0.0)
+    return np.where(inside == best, np.clip(peak, -0.5, 0.5), 0.0)
 
 
 @dataclass(slots=True)
@@ -196,14 +229,14 @@ class _State:
     @classmethod
     def at(cls, rows: _Rows, power: Array) -> _State:
         """Solve for the other two parameters, and differentiate what is left (Kaufman's projected derivative)."""
-        powers = np.exp(-power[:, None] * rows.logs) * rows.weights
-        scale, spread = _scale(rows, powers)
-        centred = powers - (powers.sum(axis=1) / rows.count)[:, None] * rows.weights
+        powers = _powers(rows, power)
+        centred = powers - (_sum(powers) / rows.count)[:, None] * rows.weights
+        spread = np.maximum(_dot(centred, centred), 1e-300)
+        scale = _dot(centred, rows.values) / spread
         rest = rows.values - scale[:, None] * centred
-        slope = rows.logs * powers
-        shared = _dot(slope, centred)
-        total = slope.sum(axis=1)
-        curvature = _dot(slope, slope) - total * total / rows.count - shared * shared / np.maximum(spread, 1e-300)
+        slope = np.multiply(rows.logs, powers, out=powers)
+        total, shared = _sum(slope), _dot(slope, centred)
+        curvature = _dot(slope, slope) - total * total / rows.count - shared * shared / spread
         return cls(power, _dot(rest, rest), -scale * _dot(slope, rest), scale * scale * np.maximum(curvature, 0))
 
     def take(self, which: NDArray[np.intp] | NDArray[np.bool_], other: _State) -> None:
@@ -214,13 +247,6 @@ class _State:
     def some(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> _State:
         """The rows ``which``."""
         return _State(self.power[which], self.residual[which], self.gradient[which], self.curvature[which])
-
-
-def _scale(rows: _Rows, powers: Array) -> tuple[Array, Array]:
-    """``a`` for given powers, and the spread of the powers around their mean."""
-    total = powers.sum(axis=1)
-    spread = _dot(powers, powers) - total * total / rows.count
-    return _dot(powers, rows.values) / np.maximum(spread, 1e-300), spread
 
 
 def _refined(rows: _Rows, power: Array, low: Array, high: Array) -> _State:
@@ -255,9 +281,11 @@ def _secant(before: _State, after: _State) -> Array:
 
 def _laws(rows: _Rows, state: _State) -> tuple[Array, Array]:
     """(y_inf, a, p, sum of squares) per row in the terms of the points as they came, and the covariance."""
-    powers = np.exp(-state.power[:, None] * rows.logs) * rows.weights
-    scale, _ = _scale(rows, powers)
-    y_inf = rows.level - scale * powers.sum(axis=1) / rows.count
+    powers = _powers(rows, state.power)
+    mean = _sum(powers) / rows.count
+    centred = powers - mean[:, None] * rows.weights
+    scale = _dot(centred, rows.values) / np.maximum(_dot(centred, centred), 1e-300)
+    y_inf = rows.level - scale * mean
     a = scale * np.exp(state.power * rows.middle)
     return np.stack([y_inf, a, state.power, state.residual], axis=1), _covariance(rows, state, powers, a)
 
@@ -268,7 +296,7 @@ def _covariance(rows: _Rows, state: _State, powers: Array, a: Array) -> Array:
     J is taken in the centred terms of the rows, where it is well conditioned, and turned into (y_inf, a, p) after.
     """
     slope = rows.logs * powers
-    sums = (rows.count, powers.sum(axis=1), slope.sum(axis=1))
+    sums = (rows.count, _sum(powers), _sum(slope))
     normal = np.empty((len(a), 3, 3))
     normal[:, 0] = np.stack(sums, axis=1)
     normal[:, 1, 1], normal[:, 1, 2], normal[:, 2, 2] = _dot(powers, powers), _dot(powers, slope), _dot(slope, slope)

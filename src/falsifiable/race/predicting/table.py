@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CUTS = (1.0, 0.8, 1.2, 0.64, 1.4)
 """Where a curve is cut, as multiples of the share asked for, the share itself first."""
-MOST_ROWS = 1300
+MOST_ROWS = 2000
 """A process costs the cube of this; beyond, cuts beside the share asked for are thinned out evenly."""
 
 
