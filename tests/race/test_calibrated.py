@@ -74,6 +74,19 @@ def test_a_run_unlike_all_others_stops_nothing(own: list[Curve], predictor: Cali
     assert unusual.high - unusual.low > usual.high - usual.low
 
 
+def test_one_value_is_enough_where_finished_runs_logged_the_same_step(
+    own: list[Curve], predictor: CalibratedPredictor
+) -> None:
+    early = own[-1].until(next(step for step in own[-1].steps if step > 0))
+    (said,) = predictor.predict([early])
+    assert said.predictor == predictor.name
+    assert said.low <= own[-1].final <= said.high
+    assert abs(said.value - own[-1].final) < abs(early.final - own[-1].final) / 2
+    assert not said.may_stop  # of fewer than 40 finished runs
+    (off_grid,) = predictor.predict([replace(early, steps=(*early.steps[:-1], early.steps[-1] + 1))])
+    assert off_grid.predictor == "power-law"
+
+
 def test_another_unit_is_left_to_the_power_law(own: list[Curve], predictor: CalibratedPredictor) -> None:
     (said,) = predictor.predict([replace(own[0].first(12), unit="nats_per_token")])
     assert said.predictor == "power-law"
@@ -113,6 +126,9 @@ def test_a_backtest_learns_from_other_recipes_and_says_how_far_each_predictor_ca
     scores = {one.predictor: one for one in backtest(own, most_folds=4)}
     assert set(scores) == {"calibrated", "power-law", "delta-method", "last-value"}
     assert all(one.curves == len(own) for one in scores.values())
+    assert scores["calibrated"].intervals == scores["power-law"].intervals == len(own)
+    assert 0 < scores["delta-method"].intervals < len(own)  # none where the power ends at a bound
+    assert scores["last-value"].intervals == 0
     assert scores["calibrated"].median_error < scores["power-law"].median_error < scores["last-value"].median_error
     assert scores["calibrated"].coverage > scores["delta-method"].coverage
     assert scores["calibrated"].half_width < scores["power-law"].half_width

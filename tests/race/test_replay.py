@@ -9,7 +9,7 @@ from benchmarks.race_replay import POOLS, difference, peers, read_plan, read_poo
 from falsifiable.race.deciding.plan import Keep, Rung
 from falsifiable.race.deciding.replay import CrossFitted, CurrentValue, draws, outcome, replay, replay_engine
 from tests.race.cohorts import Known, cohort, plan_of
-from tests.race.test_cohort import finished
+from tests.race.test_same_grid import finished
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "curves"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared, which is not committed")

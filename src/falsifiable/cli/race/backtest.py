@@ -16,7 +16,19 @@ from falsifiable.report.text import json_text
 if TYPE_CHECKING:
     from falsifiable.race.predicting.backtest import Score
 
-_HEAD = ("unit", "predictor", "curves", "median error", "p90", "bias", "half-width", "coverage", "p", "regret")
+_HEAD = (
+    "unit",
+    "predictor",
+    "curves",
+    "median error",
+    "p90",
+    "bias",
+    "intervals",
+    "half-width",
+    "coverage",
+    "p",
+    "regret",
+)
 
 
 @click.command()
@@ -62,10 +74,10 @@ def _table(scores: Sequence[Score]) -> str:
 
 
 def _cells(one: Score) -> tuple[str, ...]:
-    numbers = (one.median_error, one.p90_error, one.bias, one.half_width)
-    shown = (_number(number, ".4f") for number in numbers)
-    return (one.unit, one.predictor, str(one.curves), *shown, _number(one.coverage, ".1%"), _number(one.p_value, ".2f"),
-            _number(one.regret, ".4f"))  # fmt: skip
+    errors = (_number(number, ".4f") for number in (one.median_error, one.p90_error, one.bias))
+    interval = (_number(one.half_width, ".4f"), _number(one.coverage, ".1%"), _number(one.p_value, ".2f"))
+    regret = _number(one.regret, ".4f")
+    return one.unit, one.predictor, str(one.curves), *errors, str(one.intervals), *interval, regret
 
 
 def _number(value: float, form: str) -> str:

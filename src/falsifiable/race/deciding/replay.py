@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from falsifiable.artifacts.curves.curve import Curve
-from falsifiable.race.deciding.cohort import Fitted, comparable, features, fitted
 from falsifiable.race.deciding.decide import decide
 from falsifiable.race.deciding.plan import RacePlan
 from falsifiable.race.predicting.prediction import Prediction, Predictor
+from falsifiable.race.predicting.same_grid import Fitted, comparable, features, fitted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +119,7 @@ class _Without:
     @property
     def name(self) -> str:
         """It is made anew for every race and every recipe, and so named by what it is."""
-        return "cohort:cross-fitted"
+        return "same-grid:cross-fitted"
 
     def predict(self, curves: Sequence[Curve]) -> tuple[Prediction, ...]:
         """One prediction per curve, in their order."""

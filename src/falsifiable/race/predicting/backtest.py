@@ -38,6 +38,7 @@ class Score:
         curves: how many last values were predicted.
         median_error, p90_error: of the absolute errors.
         bias: the median of predicted minus true: above zero, the run ended lower than was said.
+        intervals: how many of the curves got an interval; the next three are of these.
         coverage: the share of last values inside the interval.
         p_value: of the exact two-sided binomial test that the interval holds 95 %.
         half_width: the median half-width of the interval.
@@ -51,6 +52,7 @@ class Score:
     median_error: float
     p90_error: float
     bias: float
+    intervals: int
     coverage: float
     p_value: float
     half_width: float
@@ -96,8 +98,8 @@ def backtest(
 def pooled_coverage(scores: Sequence[Score], predictor: str) -> float:
     """The share of last values inside the intervals of one predictor, over all units."""
     chosen = [one for one in scores if one.predictor == predictor]
-    total = sum(one.curves for one in chosen)
-    return sum(one.coverage * one.curves for one in chosen) / total if total else float("nan")
+    total = sum(one.intervals for one in chosen)
+    return sum(one.coverage * one.intervals for one in chosen if one.intervals) / total if total else float("nan")
 
 
 def _of_unit(unit: str, curves: list[Curve], share: float, most_folds: int, settings: Settings) -> list[Score]:
@@ -145,18 +147,21 @@ def _score(name: str, unit: str, said: _Said, true: Array, groups: NDArray[np.in
 
     made = np.isfinite(said.values)
     errors = np.abs(said.values - true)[made]
-    if not len(errors):
-        nothing = float("nan")
-        return Score(name, unit, 0, nothing, nothing, nothing, nothing, nothing, nothing, nothing)
-    with_interval = bool(np.isfinite(said.halves[made]).any())
-    inside = int((errors <= said.halves[made]).sum())
+    with_interval = made & ~np.isnan(said.halves)
+    halves = said.halves[with_interval]
+    inside = int((np.abs(said.values - true)[with_interval] <= halves).sum())
+    some = len(halves) > 0
     return Score(
-        predictor=name, unit=unit, curves=len(errors), median_error=float(np.median(errors)),
-        p90_error=float(np.quantile(errors, 0.9)), bias=float(np.median((said.values - true)[made])),
-        coverage=inside / len(errors) if with_interval else float("nan"),
-        p_value=float(binomtest(inside, len(errors), LEVEL).pvalue) if with_interval else float("nan"),
-        half_width=float(np.median(said.halves[made])), regret=_regret(said.values, true, groups),
+        predictor=name, unit=unit, curves=len(errors), median_error=_quantile(errors, 0.5),
+        p90_error=_quantile(errors, 0.9), bias=_quantile((said.values - true)[made], 0.5), intervals=len(halves),
+        coverage=inside / len(halves) if some else float("nan"),
+        p_value=float(binomtest(inside, len(halves), LEVEL).pvalue) if some else float("nan"),
+        half_width=_quantile(halves, 0.5), regret=_regret(said.values, true, groups),
     )  # fmt: skip
+
+
+def _quantile(values: Array, share: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else float("nan")
 
 
 def _regret(values: Array, true: Array, groups: NDArray[np.intp]) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from falsifiable.artifacts.curves.curve import Curve
 from falsifiable.evidence import canonical_json, sha256_of, write_atomically
 from falsifiable.race.predicting.band import Band, Settings, fit_band
 from falsifiable.race.predicting.features import NAMES, features, usable
-from falsifiable.race.predicting.power_law import fit_power_laws
 from falsifiable.race.predicting.power_law_predictor import PowerLawPredictor
 from falsifiable.race.predicting.prediction import Prediction
 from falsifiable.race.predicting.recipes import recipe_groups
+from falsifiable.race.predicting.same_grid import SameGrid
 from falsifiable.race.predicting.table import Table, table_of
 
 FORMAT = 1
@@ -70,28 +70,37 @@ class CalibratedPredictor:
         tables = {share: table_of(self.curves, groups, share).thinned() for share in SHARES}
         return {share: fit_band(table, self.settings) for share, table in tables.items() if _suffices(table)}
 
+    @cached_property
+    def same_grid(self) -> SameGrid:
+        """What is said of a run with too few points for a band, where finished runs logged the step it has come to."""
+        return SameGrid(self.curves)
+
     def predict(self, curves: Sequence[Curve]) -> tuple[Prediction, ...]:
         """One prediction per curve, by the band whose share is nearest to how far the run has come.
 
-        A run in another unit, with too few points or at its end is predicted by its power law alone. ``may_stop`` holds
-        where the interval is finite and the curve no farther from those that were learnt from than these are apart.
+        A run with too few points for a band is predicted by the finished runs of the same grid of evaluations; one in
+        another unit, at its end, or of a grid of its own by its power law alone. ``may_stop`` holds where the interval
+        is finite and the curve no farther from those that were learnt from than these are apart.
         """
-        fallback = PowerLawPredictor().predict(curves)
-        laws = fit_power_laws(curves)
-        places = [place for place, one in enumerate(curves) if one.unit == self.unit and usable(one)]
-        found = list(fallback)
+        found = list(PowerLawPredictor().predict(curves))
+        known = [place for place, one in enumerate(curves) if one.unit == self.unit and one.steps[-1] < one.last_step]
+        for place in known:
+            early = None if usable(curves[place]) else self.same_grid.predict(curves[place])
+            if early is not None:
+                found[place] = self._instead(found[place], *early)
+        places = [place for place in known if usable(curves[place])]
         for share in {self._share(curves[place]) for place in places}:
             some = [place for place in places if self._share(curves[place]) == share]
             values, halves, distances = self.bands[share].predict(_seen([curves[place] for place in some]))
-            for place, value, half, distance in zip(some, values, halves, distances, strict=True):
-                law = fallback[place]
-                found[place] = Prediction(
-                    run=law.run, step=law.step, last_step=law.last_step, value=float(value),
-                    low=float(value - half), high=float(value + half), asymptote=float(laws.y_inf[place]),
-                    asymptote_low=law.asymptote_low, asymptote_high=law.asymptote_high, predictor=self.name,
-                    may_stop=bool(np.isfinite(half) and distance <= 1.0),
-                )  # fmt: skip
+            near = np.isfinite(halves) & (distances <= 1.0)
+            for place, value, half, may_stop in zip(some, values, halves, near, strict=True):
+                found[place] = self._instead(found[place], float(value), float(half), bool(may_stop))
         return tuple(found)
+
+    def _instead(self, law: Prediction, value: float, half: float, may_stop: bool) -> Prediction:
+        """What this predictor says in place of the power law, whose asymptote stays."""
+        low, high = value - half, value + half
+        return replace(law, value=value, low=low, high=high, predictor=self.name, may_stop=may_stop)
 
     def _share(self, curve: Curve) -> float:
         gone = curve.steps[-1] / curve.last_step

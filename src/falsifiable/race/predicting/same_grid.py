@@ -1,25 +1,20 @@
-"""Predict runs of one evaluation grid from finished runs of that grid: the narrow predictor beside the general one.
+"""Predict runs of one evaluation grid from finished runs of that grid, from the first value they share.
 
-Runs that share their evaluation steps can be compared value by value, which a predictor for any curve cannot do. Here
-the value at a run's own last step is a ridge regression over what the run logged and how long it is planned, fitted at
-the very step that is asked about. The interval is conformal: residuals of whole recipes that the fit had not seen, in
-units of the fit's own standard error.
-
-What it was fitted on is named by digest in every prediction. Whoever replays a race leaves the recipes of its runs out
-(``without``), so that no run's future takes part in its own prediction.
+Runs that share their evaluation steps can be compared value by value, which a band for any curve cannot do, and which
+one value suffices for. Here the value at a run's own last step is a ridge regression over the value at one step and how
+long the run is planned, fitted at the very step that is asked about. The interval is conformal: residuals of whole
+recipes that the fit had not seen, in units of the fit's own standard error.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from falsifiable.artifacts.curves.curve import Curve
-from falsifiable.race.predicting.prediction import LEVEL, Prediction
+from falsifiable.race.predicting.prediction import LEVEL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +26,8 @@ RIDGE = 0.05
 LEAST_RUNS = 40
 """Below it, residuals of unseen recipes cannot hold a 95 % interval, and nothing may be stopped."""
 LEAST_RECIPES = 5
+LEAST_TO_FIT = 12
+"""Two runs for each weight: below, nothing is fitted at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +49,32 @@ class Fitted:
         return rows @ self.weights, self.deviation * np.sqrt(1.0 + spread)
 
 
-@dataclass(frozen=True)
-class CohortPredictor:
-    """Predicts from ``finished`` runs of the same unit that logged the step asked about.
+@dataclass(frozen=True, slots=True)
+class SameGrid:
+    """Says where a run ends by ``finished`` runs of its unit that logged the step it has come to."""
 
-    Attributes:
-        finished: runs that ended, of several recipes.
-        without: recipes of ``finished`` that take no part.
-    """
+    finished: Sequence[Curve]
+    _fits: dict[int, tuple[Fitted, float, bool] | None] = field(default_factory=dict, repr=False)
 
-    finished: tuple[Curve, ...]
-    without: frozenset[str] = frozenset()
+    def predict(self, curve: Curve) -> tuple[float, float, bool] | None:
+        """The value at the last step, the half-width of its interval, and whether a run may be stopped on it.
 
-    @property
-    def name(self) -> str:
-        """``cohort:`` and the digest of the runs it rests on."""
-        return f"cohort:{self._digest}"
-
-    @cached_property
-    def _digest(self) -> str:
-        return digest_of([one for one in self.finished if one.recipe not in self.without])
-
-    @cached_property
-    def _fits(self) -> dict[tuple[str, int], tuple[Fitted, float, bool] | None]:
-        return {}
-
-    def predict(self, curves: Sequence[Curve]) -> tuple[Prediction, ...]:
-        """One prediction per curve, in their order; not finite where too few finished runs logged its last step."""
+        None where fewer than ``LEAST_TO_FIT`` finished runs logged the step. ``curve`` is in their unit.
+        """
         import numpy as np
 
-        found = []
-        for curve in curves:
-            known = self._fitted(curve.unit, curve.steps[-1]) if curve.steps else None
-            if known is None:
-                found.append(self._prediction(curve, math.nan, math.inf, may_stop=False))
-                continue
-            fit, width, may_stop = known
-            value, error = fit.apply(np.array([features(curve, curve.steps[-1])]))
-            found.append(self._prediction(curve, float(value[0]), width * float(error[0]), may_stop=may_stop))
-        return tuple(found)
+        known = self._fitted(curve.steps[-1])
+        if known is None:
+            return None
+        fit, width, may_stop = known
+        value, error = fit.apply(np.array([features(curve, curve.steps[-1])]))
+        return float(value[0]), width * float(error[0]), may_stop
 
-    def _prediction(self, curve: Curve, value: float, half: float, *, may_stop: bool) -> Prediction:
-        step = curve.steps[-1] if curve.steps else 0
-        last = curve.last_step if curve.steps else 0
-        low, high = value - half, value + half
-        return Prediction(curve.run, step, last, value, low, high, math.nan, math.nan, math.nan, self.name, may_stop)
-
-    def _fitted(self, unit: str, step: int) -> tuple[Fitted, float, bool] | None:
+    def _fitted(self, step: int) -> tuple[Fitted, float, bool] | None:
         """The fit at ``step``, the conformal width in standard errors, and whether it may stop a run."""
-        if (unit, step) not in self._fits:
-            usable = [one for one in self.finished if one.unit == unit and comparable(one, step)]
-            self._fits[unit, step] = _calibrated([one for one in usable if one.recipe not in self.without], step)
-        return self._fits[unit, step]
+        if step not in self._fits:
+            self._fits[step] = _calibrated([one for one in self.finished if comparable(one, step)], step)
+        return self._fits[step]
 
 
 def comparable(curve: Curve, step: int) -> bool:
@@ -122,17 +93,11 @@ def features(curve: Curve, step: int) -> tuple[float, ...]:
     return value, math.log(planned), 1e3 / planned, 1e6 / planned**2, value * math.log(planned)
 
 
-def digest_of(curves: Sequence[Curve]) -> str:
-    """Twelve digits that name a set of curves, whatever their order."""
-    lines = sorted(repr((one.run, one.recipe, one.unit, one.steps, one.values, one.last_step)) for one in curves)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
-
-
 def _calibrated(runs: Collection[Curve], step: int) -> tuple[Fitted, float, bool] | None:
     """Fit on all ``runs``; judge by folds of whole recipes. None where there are too few to fit at all."""
     import numpy as np
 
-    if len(runs) < 12:
+    if len(runs) < LEAST_TO_FIT:
         return None
     rows = np.array([features(one, step) for one in runs])
     finals = np.array([one.final for one in runs])
@@ -152,7 +117,7 @@ def _scores(rows: Array, finals: Array, held: np.ndarray[Any, np.dtype[np.bool_]
     """Absolute errors of the runs that are held out, in standard errors of a fit on the others."""
     import numpy as np
 
-    if (~held).sum() < 12:
+    if (~held).sum() < LEAST_TO_FIT:
         return np.full(int(held.sum()), np.inf)
     value, error = fitted(rows[~held], finals[~held]).apply(rows[held])
     scores: Array = np.abs(finals[held] - value) / np.maximum(error, 1e-12)
