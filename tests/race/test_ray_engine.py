@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,16 +39,47 @@ def outcome(folder: Path) -> tuple[object, object]:
         return decisions, sorted((run.name, run.status) for run in ledger.entries())
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """Two nodes for all tests: to start them takes longer than to use them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with two_nodes():
+            yield
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("cluster")
+def test_runs_fail_on_ray_for_the_reasons_they_fail_locally(tmp_path: Path) -> None:
+    from falsifiable.race.engines.ray_engine import run_on_ray
+
+    rungs = [{"step": 30, "deadline_seconds": 0.5}, {"share": 1.0, "keep": {"count": 1}}]
+    late = read_plan(write_race(tmp_path, {"a": {"pace": 0.3}}, seeds=[500], rungs=rungs))
+    limits = {"wall_clock_seconds": 60, "grace_seconds": 1, "race_seconds": 6}
+    long = read_plan(write_race(tmp_path, {"a": {"pace": 3}}, limits=limits))
+    failing = read_plan(write_race(tmp_path, {"a": {"fault": "crash"}, "b": {}}, seeds=[500]))
+    (of_late,) = run_on_ray(late, Asked(tmp_path / "late", b"", 2, "test", apply=False, probe=False)).runs
+    of_long = run_on_ray(long, Asked(tmp_path / "long", b"", 2, "test", apply=False, probe=False)).runs
+    of_failing = run_on_ray(failing, Asked(tmp_path / "failing", b"", 2, "test", apply=True, probe=False)).runs
+    assert of_late.reason.endswith("after 0.5 seconds, in which it was to reach step 30")
+    assert {one.reason for one in of_long} == {"the race ran longer than 6 seconds"}
+    ends = {one.recipe: (one.status, one.reason) for one in of_failing}
+    assert ends["b"][0] == "done"
+    assert ends["a"][0] == "failed"
+    assert "exit code 3" in ends["a"][1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("cluster")
 def test_ray_comes_to_the_decisions_of_the_local_engine(tmp_path: Path) -> None:
     from falsifiable.race.engines.ray_engine import run_on_ray
 
     plan = read_plan(write_race(tmp_path, FOUR, without_calibration="current-value"))
     locally(tmp_path / "local", plan)
-    with two_nodes():
-        advice = run_on_ray(plan, Asked(tmp_path / "advice", b"", 2, "test", apply=False, probe=True))
-        applied = run_on_ray(plan, Asked(tmp_path / "applied", b"", 2, "test", apply=True, probe=False))
+    advice = run_on_ray(plan, Asked(tmp_path / "advice", b"", 2, "test", apply=False, probe=True))
+    applied = run_on_ray(plan, Asked(tmp_path / "applied", b"", 2, "test", apply=True, probe=False))
     assert advice.is_sound
     assert outcome(tmp_path / "local") == outcome(tmp_path / "advice")
     assert outcome(tmp_path / "local")[0] == outcome(tmp_path / "applied")[0]

@@ -124,6 +124,12 @@ def test_a_run_that_logs_nothing_is_ended_at_its_deadline(tmp_path: Path) -> Non
         assert "logged no value within 0.3 seconds" in reason(ledger)
 
 
+def test_a_run_that_comes_late_to_a_rung_has_failed(tmp_path: Path) -> None:
+    rungs = [{"step": 30, "keep": {"share": 0.5}, "deadline_seconds": 0.5}, {"share": 1.0, "keep": {"count": 1}}]
+    with run_race(tmp_path, {"a": {"pace": 0.3}}, seeds=[500], rungs=rungs) as ledger:
+        assert reason(ledger).endswith("after 0.5 seconds, in which it was to reach step 30")
+
+
 def test_a_run_that_does_not_end_is_killed_after_its_grace(tmp_path: Path) -> None:
     limits = {"wall_clock_seconds": 0.5, "grace_seconds": 0.2}
     with run_race(tmp_path, {"a": {"fault": "stubborn"}}, seeds=[500], limits=limits) as ledger:

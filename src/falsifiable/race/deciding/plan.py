@@ -104,7 +104,8 @@ class Rung:
     )
     promote: Promote | None = field(default=None, metadata={"description": "the mirrors of a run that leads"})
     deadline_seconds: float | None = field(
-        default=None, metadata={"description": "wall clock from the race's start; a run not there by then has ended"}
+        default=None,
+        metadata={"description": "that a run may compute until it is there, or it has failed"},
     )
 
     def at(self, steps: int) -> int:

@@ -26,7 +26,8 @@ from falsifiable.race.engines.race_folder import RaceFolderError, opened, predic
 from falsifiable.race.engines.race_summary import RaceSummary, concluded
 from falsifiable.race.engines.ray_scheduler import RaceScheduler, run_of
 from falsifiable.race.engines.ray_trainable import RunTrainable, from_line
-from falsifiable.race.engines.runner import NO_LIMITS, command_for
+from falsifiable.race.engines.run_limits import run_limits
+from falsifiable.race.engines.runner import command_for
 from falsifiable.race.predicting.prediction import Predictor
 
 TUNE_FOLDER = "ray"
@@ -37,6 +38,7 @@ class _Booked:
 
     def __init__(self, book: Book) -> None:
         self._book = book
+        self._started = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray pickles schedulers to restore experiments, and a race is restored from its ledger instead."""
@@ -60,7 +62,7 @@ class _Booked:
         """The trial was stopped or has failed, and reports nothing more."""
         lane = self._book.lane(run_of(trial))
         if not lane.has_ended:
-            lane.end("its trial failed; Ray's own log says why", failed=True)
+            lane.end(_why_unfinished(self._book.plan, self._started), failed=True)
             self._book.ended(lane, 1)
             self._book.decide()
 
@@ -146,12 +148,17 @@ def run_on_ray(plan: RacePlan, asked: Asked) -> RaceSummary:
         scheduler = AppliedScheduler(book, predictor, len(going)) if asked.apply else AdvisingScheduler(book)
         if going:
             _tune(plan, asked.folder.absolute(), going, scheduler)
+        for lane in book.lanes:
+            if not lane.has_ended:
+                book.given_up(lane, _why_unfinished(plan, started))
         return concluded(ledger, plan.race, plan.unit, time.monotonic() - started, probes)
 
 
 def _tune(plan: RacePlan, folder: Path, lanes: list[Lane], scheduler: TrialScheduler) -> None:
     # Ray's own loggers would write every result a second time, beside the ledger.
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+    # A run that fails before its next evaluation ends without a value, and is no reason to end the race.
+    os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
     if not ray.is_initialized():
         ray.init(log_to_driver=False, include_dashboard=False)
     entries = {lane.name: lane.entrant.entry for lane in lanes}
@@ -165,23 +172,31 @@ def _tune(plan: RacePlan, folder: Path, lanes: list[Lane], scheduler: TrialSched
     tune.Tuner(
         tune.with_resources(RunTrainable, {"cpu": 1}),
         param_space=space,
-        tune_config=tune.TuneConfig(scheduler=scheduler, metric="value", mode="min"),
+        tune_config=tune.TuneConfig(
+            scheduler=scheduler,
+            metric="value",
+            mode="min",
+            time_budget_s=plan.limits.race_seconds if plan.limits else None,
+        ),
         run_config=tune.RunConfig(name=TUNE_FOLDER, storage_path=str(folder), verbose=0),
     ).fit()
 
 
+def _why_unfinished(plan: RacePlan, started: float) -> str:
+    most = plan.limits.race_seconds if plan.limits else None
+    if most is not None and time.monotonic() - started > most:
+        return f"the race ran longer than {most:g} seconds"
+    return "its trial failed; Ray's own log says why"
+
+
 def about_run(plan: RacePlan, lane: Lane) -> dict[str, Any]:
     """What a trainable has to know of its run."""
-    limits, log = plan.limits or NO_LIMITS, plan.log
-    assert log is not None  # noqa: S101 - asked for before anything is started
-    endless = limits.wall_clock_seconds == float("inf")
+    assert plan.log is not None  # noqa: S101 - asked for before anything is started
     return {
         "command": list(command_for(plan, lane)),
         "folder": str(lane.folder),
         "directory": str(Path.cwd()),
-        "log": asdict(log),
+        "log": asdict(plan.log),
         "steps": plan.steps,
-        "grace_seconds": limits.grace_seconds,
-        "wall_clock_seconds": None if endless else limits.wall_clock_seconds,
-        "first_value_seconds": limits.first_value_seconds,
+        "limits": run_limits(plan),
     }

@@ -20,6 +20,7 @@ from ray.tune import Trainable
 from falsifiable.race.deciding.plan import Log
 from falsifiable.race.engines.followed_log import FollowedLog, Logged, Said
 from falsifiable.race.engines.processes import LOG_FILE, RunProcess
+from falsifiable.race.engines.run_limits import RunLimits
 
 STATE_FILE = "reported.json"
 _TICK_SECONDS = 0.02
@@ -29,7 +30,7 @@ class RunTrainable(Trainable):  # type: ignore[misc]
     """A run: ``setup`` starts its process, every ``step`` waits for its next evaluation.
 
     Its configuration holds, beside what the scheduler reads, ``about``: run -> command, folder, directory, log,
-    steps, grace_seconds, wall_clock_seconds and first_value_seconds.
+    steps and limits.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -73,12 +74,8 @@ class RunTrainable(Trainable):  # type: ignore[misc]
         return self._new.popleft()
 
     def _fault(self) -> str:
-        most, first = self._about["wall_clock_seconds"], self._about["first_value_seconds"]
-        if most is not None and self._process.seconds > most:
-            return f"it ran longer than {most:g} seconds"
-        if first is not None and not self._reported and self._process.seconds > first:
-            return f"it logged no value within {first:g} seconds of its start"
-        return ""
+        limits: RunLimits = self._about["limits"]
+        return limits.exceeded(self._process.seconds, self._reported)
 
     def _result(self, lines: list[Mapping[str, Any]]) -> dict[str, Any]:
         seconds = self._earlier_seconds + self._process.seconds
@@ -97,7 +94,7 @@ class RunTrainable(Trainable):  # type: ignore[misc]
     def cleanup(self) -> None:
         """End the process gracefully, and whatever it left behind."""
         self._process.ask_to_end()
-        while self._process.code is None and not self._process.end_if_overdue(self._about["grace_seconds"]):
+        while self._process.code is None and not self._process.end_if_overdue(self._about["limits"].grace):
             time.sleep(_TICK_SECONDS)
         self._process.clear()
         self._process.wait()

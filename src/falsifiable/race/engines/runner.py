@@ -14,15 +14,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from falsifiable.race.deciding.plan import Limits, RacePlan
+from falsifiable.race.deciding.plan import RacePlan
 from falsifiable.race.engines.bookkeeping import Book
 from falsifiable.race.engines.commands import command_of
 from falsifiable.race.engines.conductor import Conductor
 from falsifiable.race.engines.interruption import Interruption
 from falsifiable.race.engines.lane import Lane
+from falsifiable.race.engines.run_limits import run_limits
 
 TICK_SECONDS = 0.05
-NO_LIMITS = Limits(wall_clock_seconds=float("inf"))
 
 Watch = Callable[[Sequence[Lane], Conductor], None]
 
@@ -44,7 +44,7 @@ class LocalRunner:
     def __init__(self, book: Book, workers: int, watch: Watch = nobody) -> None:
         self._book, self._workers, self._watch = book, workers, watch
         self._plan = book.plan
-        self._limits = book.plan.limits or NO_LIMITS
+        self._limits = run_limits(book.plan)
         self._started = time.monotonic()
 
     def run(self) -> None:
@@ -88,23 +88,15 @@ class LocalRunner:
     def _enforce(self, lane: Lane) -> None:
         """Hold the run at its rung, and to its limits."""
         assert lane.process is not None  # noqa: S101 - it was started
-        if said := self._exceeded(lane, lane.process.seconds):
+        if said := self._limits.exceeded(lane.process.seconds, lane.last_step) or self._overdue():
             lane.end(said, failed=True)
-        if lane.process.end_if_overdue(self._limits.grace_seconds):
-            self._book.ledger.note("killed", lane.name, {"after_seconds": self._limits.grace_seconds})
+        if lane.process.end_if_overdue(self._limits.grace):
+            self._book.ledger.note("killed", lane.name, {"after_seconds": self._limits.grace})
         if self._book.waits_at_rung(lane) and not lane.is_ending:
             lane.process.hold()
 
-    def _exceeded(self, lane: Lane, seconds: float) -> str:
-        limits = self._limits
-        if limits.first_value_seconds is not None and not lane.recorded and seconds > limits.first_value_seconds:
-            return f"it logged no value within {limits.first_value_seconds:g} seconds of its start"
-        if seconds > limits.wall_clock_seconds:
-            return f"it ran longer than {limits.wall_clock_seconds:g} seconds"
-        return self._overdue()
-
     def _overdue(self) -> str:
-        most = self._limits.race_seconds
+        most = self._plan.limits.race_seconds if self._plan.limits else None
         if most is None or time.monotonic() - self._started <= most:
             return ""
         return f"the race ran longer than {most:g} seconds"
@@ -146,7 +138,7 @@ class LocalRunner:
         left = [lane for lane in self._book.lanes if lane.process is not None and lane.process.code is None]
         for lane in left:
             lane.end("the runner was interrupted", failed=False)
-        deadline = time.monotonic() + self._limits.grace_seconds
+        deadline = time.monotonic() + self._limits.grace
         while any(_lives(lane) for lane in left) and time.monotonic() < deadline and asked.times < 2:
             time.sleep(TICK_SECONDS)
         for lane in left:
