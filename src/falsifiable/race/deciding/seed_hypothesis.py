@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -114,4 +115,6 @@ def _welch_p(lower: Sequence[float], rest: Sequence[float]) -> float:
         return math.nan
     from scipy import stats
 
-    return float(stats.ttest_ind(lower, rest, equal_var=False, alternative="less").pvalue)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # finals that are all the same have no spread, and p is NaN
+        return float(stats.ttest_ind(lower, rest, equal_var=False, alternative="less").pvalue)

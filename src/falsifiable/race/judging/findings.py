@@ -35,6 +35,8 @@ def seeds_compared(curves: Sequence[Curve]) -> Mapping[str, SeedHypothesis]:
 
 
 def _experiments(plan: Mapping[str, Any]) -> Iterator[Experiment]:
-    for phase in (plan.get("phases") or {}).values():
-        for one in phase.get("experiments") or ():
-            yield Experiment(**{name: one.get(name) for name in ("recipe", "seed", "exp_id", "against", "gain")})
+    phases = plan.get("phases")
+    for phase in phases.values() if isinstance(phases, Mapping) else ():
+        for one in (isinstance(phase, Mapping) and phase.get("experiments")) or ():
+            if isinstance(one.get("gain"), int | float):  # nothing was registered for the others
+                yield Experiment(one["recipe"], one["seed"], against=one.get("against"), gain=float(one["gain"]))

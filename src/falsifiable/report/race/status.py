@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from falsifiable.artifacts.curves.curve import Curve
@@ -175,7 +175,13 @@ def status_as_json(status: RaceStatus) -> dict[str, Any]:
         "rungs": [{"rung": rung, "step": step} for rung, step in status.rungs.items()],
         "ledger_faults": list(status.faults),
         "runs": [_run_as_json(one) for one in status.runs],
+        "gains": [_finite(asdict(one)) for one in status.gains],
+        "phi_anchored_seeds": {recipe: _finite(asdict(one)) for recipe, one in status.seeds.items()},
     }
+
+
+def _finite(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _number(value) if isinstance(value, float) else value for name, value in record.items()}
 
 
 def _run_as_json(one: RunStatus) -> dict[str, Any]:
