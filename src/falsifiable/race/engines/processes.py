@@ -107,7 +107,17 @@ class RunProcess:
 
 
 def end_orphan(folder: Path) -> int | None:
-    """End the process that a killed runner left behind in a run's folder; its id, None where nothing lives.
+    """End the process that a killed runner left behind in a run's folder; its id, None where nothing lives."""
+    return _send(folder, signal.SIGKILL)
+
+
+def ask_to_end(folder: Path) -> int | None:
+    """Ask the process of the run in ``folder`` to end itself, also where it is held; its id, None where none lives."""
+    return _send(folder, signal.SIGTERM, signal.SIGCONT)
+
+
+def _send(folder: Path, *numbers: signal.Signals) -> int | None:
+    """Signal the group of the process that is recorded in ``folder``; its id, None where it does not live.
 
     A process id is used again sooner or later, so that the time of its birth has to be the recorded one.
     """
@@ -119,7 +129,8 @@ def end_orphan(folder: Path) -> int | None:
     if at is None or born(pid) != at:
         return None
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        for number in numbers:
+            os.killpg(pid, number)
     return pid
 
 

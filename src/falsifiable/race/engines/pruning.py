@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from falsifiable.race.deciding.decision import Decision
-from falsifiable.race.engines.processes import PROCESS_FILE, born
+from falsifiable.race.engines.processes import ask_to_end
 from falsifiable.race.errors import CrossAccountKillForbidden
 from falsifiable.race.ledger.ledger import Ledger, RunRow
 
@@ -55,21 +51,3 @@ def _stop(ledger: Ledger, row: RunRow, account: str, reason: str) -> str:
     steps, seconds = (last[0].step, last[0].seconds) if last else (0, 0.0)
     ledger.finish(row.name, "stopped", steps_done=steps, seconds=seconds or 0.0, reason=reason, account=account)
     return "no process of it is recorded here; it was written off as stopped"
-
-
-def ask_to_end(folder: Path) -> int | None:
-    """Ask the process of the run in ``folder`` to end itself, also where it is held; its id, None where none lives.
-
-    A process id is used again sooner or later, so that the time of its birth has to be the recorded one.
-    """
-    try:
-        left = json.loads((folder / PROCESS_FILE).read_text(encoding="utf-8"))
-        pid, at = int(left["pid"]), left["born"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if at is None or born(pid) != at:
-        return None
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGTERM)
-        os.killpg(pid, signal.SIGCONT)
-    return pid
