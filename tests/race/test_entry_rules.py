@@ -12,9 +12,9 @@ from falsifiable.race.ledger.names import IGLA
 
 
 def test_gf16_is_accepted_from_256_on() -> None:
-    check_entry("IGLA-HYBRID-GF16-CHAMP-E0005-seed310", {"hidden_size": 256})
+    check_entry("IGLA-HYBRID-GF16-CHAMP-E0005-seed310", 310, {"hidden_size": 256})
     with pytest.raises(Lr9GfTooSmall) as refused:
-        check_entry("IGLA-HYBRID-GF16-CHAMP-E0005-seed310", {"hidden_size": 255})
+        check_entry("IGLA-HYBRID-GF16-CHAMP-E0005-seed310", 310, {"hidden_size": 255})
     assert refused.value.values == {"h": 255, "min": 256}
 
 
@@ -28,10 +28,10 @@ def test_no_other_format_has_a_least_width(number_format: str, width: int) -> No
 
 
 def test_a_model_trained_on_embeddings_is_ranked_by_bits_per_byte() -> None:
-    check_entry("IGLA-JEPA-T-FP32-GRADFIX-SMOKE-seed520", {"primary_metric": "bpb"})
+    check_entry("IGLA-JEPA-T-FP32-GRADFIX-SMOKE-seed520", 520, {"primary_metric": "bpb"})
     with pytest.raises(LMetricNonBpb, match="mse"):
-        check_entry("IGLA-JEPA-T-FP32-GRADFIX-SMOKE-seed520", {"primary_metric": "mse"})
+        check_entry("IGLA-JEPA-T-FP32-GRADFIX-SMOKE-seed520", 520, {"primary_metric": "mse"})
 
 
 def test_a_name_that_nobody_can_parse_says_nothing_of_format_and_model() -> None:
-    check_entry("probe-E0004", {"hidden_size": 1, "primary_metric": "mse"})
+    check_entry("probe-E0004", 7, {"hidden_size": 1, "primary_metric": "mse"})

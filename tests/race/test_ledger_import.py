@@ -148,11 +148,26 @@ def test_a_run_stopped_on_a_prediction_about_a_mock_would_have_passed(tmp_path: 
         ({"run": "x", "bpb": 2.0}, "names no step"),
         ({"run": "x", "step": 1.5, "bpb": 2}, "whole number"),
         ({"step": 1}, "run is"),
+        ({"run": "x", "step": -10, "bpb": 2.0}, "training begins at 0"),
+        ({"run": "x", "step": True, "bpb": 2.0}, "step is True"),
+        ({"run": "x", "step": "inf", "bpb": 2.0}, "whole number"),
+        ({"run": "x", "step": 1, "bpb": 2.0, "seed": [1]}, "seed is"),
+        ({"run": "x", "step": 1, "bpb": "two"}, r"samples\.jsonl:1: .* bpb is 'two'"),
     ],
 )
 def test_a_row_that_cannot_be_understood_is_never_skipped(tmp_path: Path, row: dict[str, Any], said: str) -> None:
     with pytest.raises(MalformedRow, match=said):
         report(tmp_path, [], [row])
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**64 + 1, 10**40 + 1])
+def test_a_huge_seed_is_read_to_its_last_digit(tmp_path: Path, seed: int) -> None:
+    """A float would take the seed beside it for the same one, and the right one for another."""
+    name = f"IGLA-HYBRID-FP32-WSD-E0005-seed{seed}"
+    for text in (seed, str(seed)):
+        assert report(tmp_path, [queue_row(name, seed=text)], sample_rows(name, HONEST)).found == ()
+    beside = report(tmp_path, [queue_row(name, seed=str(seed - 1))], sample_rows(name, HONEST))
+    assert beside.defect("seed-conflict").count == 1
 
 
 def test_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return ExitCode.INVALID
     except Failure as failure:
-        click.echo(f"contract: {failure}", err=True)
+        click.echo(f"contract: {_printable(str(failure))}", err=True)
         return failure.code
     except (KeyboardInterrupt, click.Abort):
         click.echo("contract: interrupted; what had finished is kept", err=True)
@@ -134,6 +134,13 @@ def run(arguments: list[str]) -> int:
         click.echo(f"contract: {_in_words(error)}; run again with --debug to see where", err=True)
         return ExitCode.COULD_NOT_RUN
     return code if isinstance(code, int) else ExitCode.HELD
+
+
+def _printable(message: str) -> str:
+    """A message line by line: what it quotes from somebody's file must not steer the terminal."""
+    from falsifiable.report.text import clean
+
+    return "\n".join(clean(line) for line in message.split("\n"))
 
 
 def _in_words(error: Exception) -> str:

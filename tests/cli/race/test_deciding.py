@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,45 @@ def test_every_fault_of_the_race_is_printed(contract: Contract, race: Path) -> N
     assert done.code == 4
     assert "race.yaml:4:8: error RACE-VALUE: steps is 0" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("verb", ["rank", "prune", "mirror"])
+@pytest.mark.parametrize(
+    ("old", "new"), [("race: smoke", "race: fire"), ("unit: bits_per_byte", "unit: bits_per_char")]
+)
+def test_nothing_is_decided_about_the_runs_of_another_race(
+    contract: Contract, ledger: Path, verb: str, old: str, new: str
+) -> None:
+    text = (ledger / "race.yaml").read_text()
+    assert old in text
+    (ledger / "race.yaml").write_text(text.replace(old, new))
+    done = contract("race", verb, "race.yaml", "--ledger", ".")
+
+    assert (done.code, done.out) == (4, "")
+    assert "is the ledger of smoke in bits_per_byte, and race.yaml says" in done.err
+
+
+@pytest.mark.parametrize("verb", ["rank", "prune", "mirror"])
+def test_nothing_is_decided_by_a_ledger_that_was_changed(contract: Contract, ledger: Path, verb: str) -> None:
+    with closing(sqlite3.connect(ledger / LEDGER_FILE, isolation_level=None)) as database:
+        made = database.execute("SELECT sql FROM sqlite_master WHERE name = 'samples_never_update'").fetchone()[0]
+        database.execute("DROP TRIGGER samples_never_update")
+        database.execute("UPDATE samples SET value = 1.0 WHERE run = 'run-3'")
+        database.execute(made)
+    done = contract("race", verb, "race.yaml", "--ledger", ".")
+
+    assert (done.code, done.out) == (1, "")
+    assert "the ledger was changed afterwards: samples run run-3" in done.err
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_nothing_is_decided_by_a_ledger_that_was_cut(contract: Contract, ledger: Path, share: float) -> None:
+    whole = (ledger / LEDGER_FILE).read_bytes()
+    (ledger / LEDGER_FILE).write_bytes(whole[: int(share * len(whole))])
+    done = contract("race", "rank", "race.yaml", "--ledger", ".")
+
+    assert (done.code, done.out) == (2, "")
+    assert "unexpected" not in done.err
 
 
 def test_prune_stops_nothing_by_itself(contract: Contract, ledger: Path) -> None:

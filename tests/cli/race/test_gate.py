@@ -141,3 +141,16 @@ def test_a_gate_with_faults_judges_nothing(contract: Contract, here: Path) -> No
 
     assert done.code == 4
     assert "passes without a run" in done.err
+
+
+def test_neither_a_review_nor_a_fault_steers_the_terminal(contract: Contract, here: Path) -> None:
+    path = write_ledger(here / "race", genuine()) / LEDGER_FILE
+    signed = contract("race", "gate", "race", "gate-2", "--sign", "a\x1b[31m\nwsd: pass", "--reason", "\u202eseen")
+    assert "reviewed by a\\x1b[31m wsd: pass: \\u202eseen\n" in signed.out
+
+    with sqlite3.connect(path) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute("UPDATE events SET kind = char(27) || '[31m' WHERE number = 3")
+    database.close()
+    assert "event 3 (\\x1b[31m of wsd-s43) was changed" in contract("race", "gate", "race", "gate-2").err

@@ -55,4 +55,30 @@ def test_a_row_that_cannot_be_understood_is_named_by_its_line(contract, here: Pa
     done = contract("race", "import", queue, samples)
 
     assert done.code == 2
-    assert "row 1 of the ledger is malformed: step is 'soon'" in done.err
+    assert "samples.jsonl:1: the row is malformed: step is 'soon'" in done.err
+
+
+def test_names_of_a_hostile_ledger_do_not_steer_the_terminal(contract, here: Path) -> None:
+    name = "\x1b[2J\u202egnp.exe\n"
+    done = contract("race", "import", *written(here, [queue_row(name, seed="1")], sample_rows(name, (0.0, 9.0))))
+
+    assert "\\x1b[2J\\u202egnp.exe" in done.out
+    assert not {"\x1b", "\u202e"} & set(done.out)
+
+
+@pytest.mark.parametrize("line", ["--floor", "--review"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_line_that_every_value_is_on_one_side_of_is_refused(contract, files, line: str, value: str) -> None:
+    done = contract("race", "import", *files, line, value)
+
+    assert done.code == 4
+    assert "every value is on one side" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_read_is_never_overwritten(contract, files: tuple[Path, Path], place: int) -> None:
+    before = files[place].read_bytes()
+    done = contract("race", "import", *files, "--survivors", files[place])
+
+    assert done.code == 4
+    assert files[place].read_bytes() == before

@@ -14,6 +14,7 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.report.text import clean
 
 if TYPE_CHECKING:
     from falsifiable.race.errors import RaceError
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 _ASKED_WRONGLY = (
     "AccountRequired", "IdempotencyKeyRequired", "UnknownAccount", "UnknownIdSpace", "ProjectNotWhitelisted",
+    "NameContradicts",
 )  # fmt: skip
-_UNREADABLE = ("IoError", "NotALedger")
+_UNREADABLE = ("IoError", "NotALedger", "LedgerDamaged")
 
 
 @click.command()
@@ -62,9 +64,10 @@ def command(
     \b
     contract race claim runs/race --recipe wsd --seed 200 --account acc1 --idempotency-key wsd-200
 
-    Exit codes: 0 claimed, now or earlier under this key; 2 the ledger cannot be opened; 4 asked wrongly (no or an
-    unknown account, key, recipe, space or project, or a name that follows no grammar); 5 a guard refused (an id that
-    is taken, locked or not rising, a reserved seed, an occupied slot, an embargo, a key used for something else).
+    Exit codes: 0 claimed, now or earlier under this key; 2 the ledger cannot be opened, or is damaged; 4 asked wrongly
+    (no or an unknown account, key, recipe, space or project, or a name that follows no grammar or is another run's); 5
+    a guard refused (an id that is taken, locked or not rising, a reserved seed, an occupied slot, an embargo, a key
+    used for something else).
     """
     from falsifiable.race.errors import RaceError
     from falsifiable.race.ledger.asking import NotInPlan, entry_from_plan
@@ -72,10 +75,9 @@ def command(
 
     try:
         with Ledger.open(ledger) as opened:
+            plan = opened.document
             try:
-                entry = entry_from_plan(
-                    opened.document, recipe, seed, space=space, name=name, slot=slot, project=project
-                )
+                entry = entry_from_plan(plan, recipe, seed, space=space, name=name, slot=slot, project=project)
             except RaceError as error:
                 opened.refused("claim", name, error)
                 raise Failure(_said(error), ExitCode.INVALID) from error
@@ -108,4 +110,5 @@ def _show(claim: Claim, form: str) -> None:
         click.echo(json.dumps(asdict(claim), indent=2))
         return
     when = "claimed earlier under this key" if claim.replayed else "claimed"
-    click.echo(f"{claim.run}\n  E{claim.exp_id:04d} in {claim.space}, {when}, by {claim.account} ({claim.worker})")
+    by = f"{clean(claim.account)} ({clean(claim.worker)})"
+    click.echo(f"{clean(claim.run)}\n  E{claim.exp_id:04d} in {clean(claim.space)}, {when}, by {by}")

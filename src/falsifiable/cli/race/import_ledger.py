@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.report.text import clean
 
 if TYPE_CHECKING:
     from falsifiable.race.importing.defects import Defect
@@ -64,6 +66,10 @@ def command(
     from falsifiable.race.errors import MalformedRow
     from falsifiable.race.importing.ledger_import import ImportRules, import_ledger
 
+    if not (math.isfinite(floor) and math.isfinite(review)):
+        raise click.UsageError(f"--floor is {floor} and --review {review}; every value is on one side of such a line")
+    if survivors is not None and survivors.resolve() in (queue.resolve(), samples.resolve()):
+        raise click.UsageError(f"--survivors would overwrite {survivors}, which is read; name another file")
     rules = ImportRules(vocabulary, unit, floor, review, forbidden)
     try:
         report = import_ledger(queue, samples, rules)
@@ -88,7 +94,7 @@ def _as_text(report: ImportReport) -> str:
     lines.append(f"{len(report.survivors)} curves with {points} points survive all checks")
     if report.held:
         lines.append(f"{len(report.held)} of them held until a person has looked: {', '.join(report.held)}")
-    return "\n".join(lines)
+    return "\n".join(map(clean, lines))
 
 
 def _as_json(report: ImportReport) -> dict[str, Any]:

@@ -56,13 +56,13 @@ def command(
         contract race mirror race.yaml --ledger runs/smoke --leader NAME --count 3 --strategy sibling
         contract race mirror race.yaml --ledger runs/smoke --apply --account acc1
 
-    Exit codes: 0 done, 2 the values cannot be read or a claim was refused, 3 the cohort has not reached the rung,
-    4 the race is not valid.
+    Exit codes: 0 done, 1 the ledger was tampered with, 2 the values cannot be read or a claim was refused, 3 the cohort
+    has not reached the rung, 4 the race is not valid, or the ledger is another race's.
     """
     if apply and (ledger is None or account is None):
         raise click.UsageError("--apply needs --ledger and --account: where the ids are claimed, and for whom")
     plan = read_plan(race)
-    recorded = read_recorded(ledger, curves)
+    recorded = read_recorded(plan, ledger, curves)
     name = leader or _leader(plan, recorded, predictor, rung)
     curve = next((one for one in recorded.curves if one.run == name), None)
     if curve is None:

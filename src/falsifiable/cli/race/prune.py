@@ -43,15 +43,15 @@ def command(
         contract race prune race.yaml --ledger runs/smoke
         contract race prune race.yaml --ledger runs/smoke --apply --account acc1
 
-    Exit codes: 0 done, 2 the values cannot be read or a run belongs to another account, 3 the cohort has not reached
-    the rung, 4 the race is not valid.
+    Exit codes: 0 done, 1 the ledger was tampered with, 2 the values cannot be read or a run belongs to another account,
+    3 the cohort has not reached the rung, 4 the race is not valid, or the ledger is another race's.
     """
     if apply and (ledger is None or account is None):
         raise click.UsageError(
             "--apply needs --ledger and --account: whose runs are stopped, and where that is written"
         )
     plan = read_plan(race)
-    now = decided_now(plan, read_recorded(ledger, curves), predictor_for(plan, predictor), rung)
+    now = decided_now(plan, read_recorded(plan, ledger, curves), predictor_for(plan, predictor), rung)
     done = _apply(ledger, now, account) if apply and ledger is not None and account is not None else {}
     stops = [one for one in now.decisions if one.action == "stop"]
     if form == "json":

@@ -33,10 +33,11 @@ def command(
         contract race rank race.yaml --ledger runs/smoke
         contract race rank race.yaml --curves runs/logs --rung 1 --predictor calibrated.json
 
-    Exit codes: 0 ranked, 2 the values cannot be read, 3 the cohort has not reached the rung, 4 the race is not valid.
+    Exit codes: 0 ranked, 1 the ledger was tampered with, 2 the values cannot be read, 3 the cohort has not reached the
+    rung, 4 the race is not valid, or the ledger is another race's.
     """
     plan = read_plan(race)
-    now = decided_now(plan, read_recorded(ledger, curves), predictor_for(plan, predictor), rung)
+    now = decided_now(plan, read_recorded(plan, ledger, curves), predictor_for(plan, predictor), rung)
     if form == "json":
         document = {"rung": now.rung, "step": now.step, "stopped_earlier": list(now.earlier)}
         click.echo(json_text(document | {"runs": [as_json(one) for one in now.decisions]}), nl=False)

@@ -63,25 +63,29 @@ def read_plan(race: Path) -> RacePlan:
     return read.plan
 
 
-def read_recorded(ledger: Path | None, curves: Path | None) -> Recorded:
-    """The values in the ledger or in the curve files; exactly one of them is given."""
+def read_recorded(plan: RacePlan, ledger: Path | None, curves: Path | None) -> Recorded:
+    """The values in the ledger of the plan's race or in curve files; exactly one of them is given."""
     if (ledger is None) == (curves is None):
         raise click.UsageError("give exactly one of --ledger and --curves: where the race's values are")
-    return _from_ledger(ledger) if ledger is not None else _from_files(curves or Path())
+    return _from_ledger(plan, ledger) if ledger is not None else _from_files(curves or Path())
 
 
-def _from_ledger(path: Path) -> Recorded:
+def _from_ledger(plan: RacePlan, path: Path) -> Recorded:
+    from falsifiable.artifacts.errors import ArtifactError
+    from falsifiable.artifacts.races.race import open_race
     from falsifiable.artifacts.races.rows import LIVE
-    from falsifiable.race.errors import RaceError
-    from falsifiable.race.ledger.ledger import Ledger
 
     try:
-        with Ledger.open(path) as ledger:
-            curves = ledger.curves()
-            ended = frozenset(one.name for one in ledger.entries() if one.status not in LIVE)
-    except RaceError as error:
-        raise Failure(f"{path}: {error.name}: {error}", ExitCode.COULD_NOT_RUN) from error
-    return Recorded(curves, ended)
+        race = open_race(path)
+    except ArtifactError as error:
+        raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
+    if (race.name, race.unit) != (plan.race, plan.unit):
+        said = f"{path} is the ledger of {race.name} in {race.unit}, and race.yaml says {plan.race} in {plan.unit}"
+        raise Failure(f"{said}; name the race.yaml that the ledger was made with")
+    if faults := (*race.chain_faults, *race.table_faults, *race.trigger_faults):
+        said = f"{path}: nothing is decided, because the ledger was changed afterwards: {faults[0]}; go back to a copy"
+        raise Failure(said, ExitCode.FALSIFIED)
+    return Recorded(race.curves, frozenset(one.name for one in race.runs if one.status not in LIVE))
 
 
 def _from_files(path: Path) -> Recorded:

@@ -59,6 +59,26 @@ class SmokeSeedOutOfRange(RaceError):
     says = "seed {seed} is no smoke seed; a smoke run takes one from {low} to {high}"
 
 
+class SeedOutsideSpace(RaceError):
+    """A run with a seed that its space of ids does not take."""
+
+    seed: int
+    space: str
+    low: int
+    high: int
+    says = "seed {seed} is none that {space!r} takes, which are {low} to {high}; choose another seed or space"
+
+
+class NameContradicts(RaceError):
+    """A run whose name says something else than what is asked for under it."""
+
+    run: str
+    part: str
+    named: str
+    asked: str
+    says = "{run!r} names the {part} {named}, and the run asks for {asked}; rename it, readers go by it"
+
+
 class ProductionSeedInSmokeRange(RaceError):
     """A production run with a seed that is reserved for smoke."""
 

@@ -13,6 +13,14 @@ class IoError(RaceError):
     says = "{path}: {reason}; check the path, its permissions and the free space"
 
 
+class LedgerDamaged(RaceError):
+    """A ledger that SQLite finds torn, cut short or overwritten."""
+
+    path: str
+    reason: str
+    says = "{path} is damaged: {reason}; go back to a copy of it, and write nothing into this one"
+
+
 class LedgerExists(RaceError):
     """A ledger is to be created where one lies already."""
 
@@ -23,10 +31,11 @@ class LedgerExists(RaceError):
 class MalformedRow(RaceError):
     """A row that is not what its ledger's format says."""
 
+    file: str
     line_no: int
     reason: str
     says = (
-        "row {line_no} of the ledger is malformed: {reason}; "
+        "{file}:{line_no}: the row is malformed: {reason}; "
         "correct it at its source, rows are neither skipped nor guessed"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from falsifiable.artifacts.curves.curve import Curve
 from falsifiable.artifacts.table import TableRow, open_table
 from falsifiable.race.errors import MalformedRow
+
+_DIGITS = re.compile(r"-?[0-9]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,58 +66,80 @@ def read_foreign_ledger(queue: Path, samples: Path, *, unit: str = "bits_per_byt
 
     Raises:
         ArtifactError: a file cannot be read, or a line is no JSON object.
-        MalformedRow: a row lacks its name, or holds text where a number stands.
+        MalformedRow: a row lacks its name, or holds text where a number stands, or a step below 0.
     """
-    asked = tuple(_queue_row(row) for row in open_table(queue).rows)
+    asked = tuple(_queue_row(_Row(queue, row)) for row in open_table(queue).rows)
     logged: dict[str, list[SampleRow]] = {}
-    for one in map(_sample_row, open_table(samples).rows):
+    for row in open_table(samples).rows:
+        one = _sample_row(_Row(samples, row))
         logged.setdefault(one.run, []).append(one)
     return ForeignLedger(queue, samples, asked, {run: tuple(rows) for run, rows in logged.items()}, unit)
 
 
-def _queue_row(row: TableRow) -> QueueRow:
-    said = [str(row.values[key]) for key in ("prune_reason", "last_error") if row.values.get(key)]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row and its file, read field by field; a field that is empty is None."""
+
+    path: Path
+    row: TableRow
+
+    def malformed(self, reason: str) -> MalformedRow:
+        """The error that says where this row stands."""
+        return MalformedRow(self.path.name, self.row.line, reason)
+
+    def text(self, key: str) -> str:
+        """A text that is there."""
+        value = self.row.values.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.malformed(f"{key} is {value!r}, and a text is expected")
+        return value
+
+    def number(self, key: str) -> float | None:
+        """A number, or the text of one."""
+        value = self._given(key)
+        try:
+            return None if value is None else float(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self.malformed(f"{key} is {value!r}, and a number is expected") from error
+
+    def integer(self, key: str) -> int | None:
+        """A whole number, to its last digit: a seed has more of them than a float can tell apart."""
+        value = self._given(key)
+        if isinstance(value, int):
+            return value
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            return int(value)
+        number = self.number(key)
+        if number is not None and not number.is_integer():
+            raise self.malformed(f"{key} is {number!r}, and a whole number is expected")
+        return None if number is None else int(number)
+
+    def _given(self, key: str) -> Any:
+        value = self.row.values.get(key)
+        if isinstance(value, bool):
+            raise self.malformed(f"{key} is {value!r}, and a number is expected")
+        return None if value == "" else value
+
+
+def _queue_row(row: _Row) -> QueueRow:
+    values = row.row.values
     return QueueRow(
-        line=row.line,
-        name=_text(row, "canon_name"),
-        seed=_integer(row, "seed"),
-        steps=_integer(row, "steps_budget"),
-        status=_text(row, "status"),
-        final_value=_number(row, "final_bpb"),
-        final_step=_integer(row, "final_step"),
-        said="; ".join(said),
+        line=row.row.line,
+        name=row.text("canon_name"),
+        seed=row.integer("seed"),
+        steps=row.integer("steps_budget"),
+        status=row.text("status"),
+        final_value=row.number("final_bpb"),
+        final_step=row.integer("final_step"),
+        said="; ".join(str(values[key]) for key in ("prune_reason", "last_error") if values.get(key)),
     )
 
 
-def _sample_row(row: TableRow) -> SampleRow:
-    step, value = _integer(row, "step"), _number(row, "bpb")
+def _sample_row(row: _Row) -> SampleRow:
+    step, value = row.integer("step"), row.number("bpb")
     if step is None:
-        raise MalformedRow(row.line, "it names no step")
-    return SampleRow(row.line, _text(row, "run"), _integer(row, "seed"), step, math.nan if value is None else value)
-
-
-def _text(row: TableRow, key: str) -> str:
-    value = row.values.get(key)
-    if not isinstance(value, str) or not value:
-        raise MalformedRow(row.line, f"{key} is {value!r}, and a text is expected")
-    return value
-
-
-def _number(row: TableRow, key: str) -> float | None:
-    """A number, or the text of one; None where nothing stands."""
-    value: Any = row.values.get(key)
-    if value is None or value == "":
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise MalformedRow(row.line, f"{key} is {value!r}, and a number is expected") from error
-
-
-def _integer(row: TableRow, key: str) -> int | None:
-    number = _number(row, key)
-    if number is None:
-        return None
-    if not number.is_integer():
-        raise MalformedRow(row.line, f"{key} is {number!r}, and a whole number is expected")
-    return int(number)
+        raise row.malformed("it names no step")
+    if step < 0:
+        raise row.malformed(f"step is {step}, and training begins at 0")
+    value = math.nan if value is None else value
+    return SampleRow(row.row.line, row.text("run"), row.integer("seed"), step, value)

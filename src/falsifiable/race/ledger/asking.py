@@ -7,9 +7,13 @@ from typing import Any
 
 from falsifiable.artifacts.races.rows import CorpusPin
 from falsifiable.race.deciding.plan import Recipe
-from falsifiable.race.ledger.claims import ID_PLACE, Entry
-from falsifiable.race.ledger.entrants import SMOKE, canon_name
-from falsifiable.race.ledger.names import check_deployable, parse_canon
+from falsifiable.race.errors import NameContradicts
+from falsifiable.race.ledger.claims import ID_PLACE, SMOKE, Entry
+from falsifiable.race.ledger.entrants import canon_name
+from falsifiable.race.ledger.names import CanonName, check_deployable, parse_canon
+
+_NAMED = ("model", "number_format", "tag")
+_PINNED = ("name", "train_sha256", "validation_sha256")
 
 
 class NotInPlan(Exception):
@@ -39,25 +43,42 @@ def entry_from_plan(
 
     Raises:
         NotInPlan: the race has no such recipe, or names no corpus or steps.
-        RaceError: the name follows no form of the grammar that may be deployed.
+        RaceError: the name follows no form of the grammar that may be deployed, or is another recipe's.
     """
-    recipes, corpus, steps = document.get("recipes") or {}, document.get("corpus"), document.get("steps")
-    if recipe not in recipes:
-        raise NotInPlan(f"the race has no recipe {recipe!r}; it has {', '.join(sorted(recipes)) or 'none'}")
-    if not isinstance(corpus, Mapping) or not isinstance(steps, int):
+    asked, config = _recipe(document, recipe)
+    corpus, steps = _corpus(document), document.get("steps")
+    if corpus is None or not isinstance(steps, int):
         raise NotInPlan("the race names no corpus or no steps; a claim says what its run is trained on, and how long")
     wanted = space or document.get("space") or SMOKE
-    asked = recipes[recipe]
-    named = name or canon_name(Recipe(asked["model"], asked["number_format"], asked["tag"]), seed, wanted)
-    check_deployable(parse_canon(named.replace(ID_PLACE, "0001")), smoke=wanted == SMOKE)
-    return Entry(
-        name=named,
-        recipe=recipe,
-        seed=seed,
-        space=wanted,
-        config=asked.get("config") or {},
-        steps=steps,
-        corpus=CorpusPin(corpus["name"], corpus["train_sha256"], corpus["validation_sha256"]),
-        slot=slot,
-        project=project,
-    )
+    named = name or canon_name(asked, seed, wanted)
+    canon = parse_canon(named.replace(ID_PLACE, "0001"))
+    check_deployable(canon, smoke=wanted == SMOKE)
+    _check_recipe(named, canon, asked)
+    return Entry(named, recipe, seed, wanted, config, steps, corpus, slot, project)
+
+
+def _recipe(document: Mapping[str, Any], recipe: str) -> tuple[Recipe, Mapping[str, Any]]:
+    """The recipe as the plan has it, and its configuration. Raises NotInPlan."""
+    recipes = document.get("recipes") or {}
+    if not isinstance(recipes, Mapping) or recipe not in recipes:
+        raise NotInPlan(f"the race has no recipe {recipe!r}; it has {', '.join(sorted(recipes)) or 'none'}")
+    asked = recipes[recipe] if isinstance(recipes[recipe], Mapping) else {}
+    parts = [asked.get(part) for part in _NAMED]
+    config = asked.get("config") or {}
+    if not all(isinstance(one, str) for one in parts) or not isinstance(config, Mapping):
+        said = f"the race says of {recipe!r} no model, number_format and tag, or no mapping as its config"
+        raise NotInPlan(f"{said}; the ledger was made by hand, make it with contract race run")
+    return Recipe(*map(str, parts)), config
+
+
+def _corpus(document: Mapping[str, Any]) -> CorpusPin | None:
+    corpus = document.get("corpus")
+    parts = [corpus.get(part) for part in _PINNED] if isinstance(corpus, Mapping) else [None]
+    return CorpusPin(*map(str, parts)) if all(isinstance(one, str) for one in parts) else None
+
+
+def _check_recipe(name: str, canon: CanonName, asked: Recipe) -> None:
+    """Raise NameContradicts where a name names another recipe than the one that will run under it."""
+    for part in _NAMED:
+        if getattr(canon, part) != getattr(asked, part):
+            raise NameContradicts(name, part, getattr(canon, part), getattr(asked, part))

@@ -22,6 +22,7 @@ from falsifiable.race.errors import (
     ProductionSeedInSmokeRange,
     ProjectNotWhitelisted,
     ReusedChampionSlot,
+    SeedOutsideSpace,
     SlotStillOccupied,
     SmokeSeedOutOfRange,
     UnknownAccount,
@@ -30,6 +31,8 @@ from falsifiable.race.errors import (
 from falsifiable.race.ledger.entry_rules import check_entry
 from falsifiable.race.ledger.ledger_file import LedgerFile
 
+SMOKE = "smoke"
+"""The space of ids whose seeds are reserved for smoke runs."""
 ID_PLACE = "{exp_id}"
 """Stands in the name of an entry where the claimed id goes, in four digits."""
 
@@ -106,7 +109,7 @@ class Claimant:
             raise UnknownAccount(self.account, self.accounts)
         if self.projects and entry.project not in self.projects:
             raise ProjectNotWhitelisted(entry.project, self.projects)
-        check_entry(entry.name.replace(ID_PLACE, "0000"), entry.config)
+        check_entry(entry.name.replace(ID_PLACE, "0000"), entry.seed, entry.config)
 
 
 def request_digest(entry: Entry) -> str:
@@ -189,6 +192,8 @@ def _space(file: LedgerFile, name: str) -> Row:
 
 def _check_seed(file: LedgerFile, entry: Entry, space: Row) -> None:
     if not space["first_seed"] <= entry.seed <= space["last_seed"]:
+        if entry.space != SMOKE:
+            raise SeedOutsideSpace(entry.seed, entry.space, space["first_seed"], space["last_seed"])
         raise SmokeSeedOutOfRange(entry.seed, space["first_seed"], space["last_seed"])
     reserved = file.rows(
         "SELECT first_seed, last_seed FROM spaces WHERE ? BETWEEN first_seed AND last_seed"

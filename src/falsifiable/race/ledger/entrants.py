@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from falsifiable.artifacts.races.rows import CorpusPin
 from falsifiable.race.deciding.plan import RacePlan, Recipe
-from falsifiable.race.ledger.claims import ID_PLACE, Entry
+from falsifiable.race.ledger.claims import ID_PLACE, SMOKE, Entry
 
-SMOKE = "smoke"
 DEFAULT_ACCOUNT = "local"
 
 

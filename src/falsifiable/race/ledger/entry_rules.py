@@ -1,11 +1,11 @@
-"""What a claim may not ask for, whatever its id and seed: a format too coarse for its width, a proxy as metric."""
+"""What a claim may not ask for, whatever its id: another seed than its name says, a narrow GF16, a proxy as metric."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from falsifiable.race.errors import LMetricNonBpb, Lr9GfTooSmall, RaceError
+from falsifiable.race.errors import LMetricNonBpb, Lr9GfTooSmall, NameContradicts, RaceError
 from falsifiable.race.ledger.names import CanonName, parse_canon
 
 MIN_GF16_WIDTH = 256
@@ -26,14 +26,16 @@ def check_metric(model: str, metric: str, wanted: str = PRIMARY_METRIC) -> None:
         raise LMetricNonBpb(model, metric)
 
 
-def check_entry(name: str, config: Mapping[str, Any]) -> None:
-    """Refuse what ``config`` asks for under a canon name; a name that is none says nothing of either rule.
+def check_entry(name: str, seed: int, config: Mapping[str, Any]) -> None:
+    """Refuse what is asked for under a canon name; a name that is none says nothing of any rule.
 
-    Raises Lr9GfTooSmall or LMetricNonBpb.
+    Raises NameContradicts, Lr9GfTooSmall or LMetricNonBpb.
     """
     canon = _canon(name)
     if canon is None:
         return
+    if canon.seed not in (None, seed):
+        raise NameContradicts(name, "seed", str(canon.seed), str(seed))
     if isinstance(width := config.get("hidden_size"), int):
         check_width(canon.number_format, width)
     if isinstance(metric := config.get("primary_metric"), str):

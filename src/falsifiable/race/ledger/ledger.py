@@ -15,7 +15,6 @@ can write what they forbid; and what was asked for and refused is an event too.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -42,6 +41,7 @@ from falsifiable.race.deciding.decision import Decision
 from falsifiable.race.errors import (
     DecisionConflict,
     IoError,
+    LedgerDamaged,
     RaceError,
     ReusedChampionSlot,
 )
@@ -154,9 +154,8 @@ class Ledger:
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """What ``race.yaml`` held when the ledger was made."""
-        document: Mapping[str, Any] = json.loads(self._file.rows("SELECT document FROM race")[0][0])
-        return document
+        """What ``race.yaml`` held when the ledger was made. Raises LedgerDamaged where it no longer says so."""
+        return self._file.document()
 
     @property
     def head(self) -> tuple[int, str]:
@@ -176,7 +175,8 @@ class Ledger:
 
         Raises:
             RaceError: AccountRequired, IdempotencyKeyRequired, IdempotencyConflict, UnknownAccount,
-                ProjectNotWhitelisted, Lr9GfTooSmall, LMetricNonBpb, UnknownIdSpace, SmokeSeedOutOfRange,
+                ProjectNotWhitelisted, Lr9GfTooSmall, LMetricNonBpb, NameContradicts, UnknownIdSpace,
+                SmokeSeedOutOfRange, SeedOutsideSpace,
                 ProductionSeedInSmokeRange, EmbargoedCommit, ReusedChampionSlot, ExpIdOutsideSpace,
                 NonMonotonicExpId, IdSpaceExhausted,
                 DuplicateName, SlotStillOccupied, CrossAccountKillForbidden.
@@ -383,7 +383,7 @@ class Ledger:
         try:
             with self._file.writing():
                 yield
-        except IoError:
+        except (IoError, LedgerDamaged):
             raise
         except RaceError as error:
             self._refuse(operation, run, error, **details)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import sqlite3
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 from falsifiable.artifacts.races.chain import RaceEvent, Row, next_event
 from falsifiable.artifacts.races.layout import APPLICATION_ID, COLUMNS, LAYOUT_VERSION, statements
 from falsifiable.evidence import canonical_json
-from falsifiable.race.errors import IoError, LedgerExists, LedgerRefused, NotALedger
+from falsifiable.race.errors import IoError, LedgerDamaged, LedgerExists, LedgerRefused, NotALedger, RaceError
 from falsifiable.race.judging.plausibility import uniform_ceiling
 
 BUSY_SECONDS = 60.0
@@ -26,6 +27,11 @@ DEFAULT_SPACES: Mapping[str, Mapping[str, int]] = {
 }
 """What a race that declares no spaces has: ids of four digits, and a hundred seeds that only smoke runs may use."""
 
+# By primary result code; what extends one stands in its higher bytes.
+_KINDS: Mapping[int, Callable[[str, str], RaceError]] = {
+    sqlite3.SQLITE_NOTADB: NotALedger,
+    sqlite3.SQLITE_CORRUPT: LedgerDamaged,
+}
 _ANY_SEED = {"first_seed": 0, "last_seed": 2**32 - 1}
 _FLOOR = 0.1
 """Bits per byte that no model of text reaches: below it, the metric or the data is wrong (a rule of the race)."""
@@ -113,6 +119,17 @@ class LedgerFile:
         with self._turn, _failures_of(self.path):
             return self.connection.execute(query, values).fetchall()
 
+    def document(self) -> Mapping[str, Any]:
+        """What ``race.yaml`` held when the ledger was made. Raises LedgerDamaged where it no longer says so."""
+        found = self.rows("SELECT document FROM race")
+        try:
+            document = json.loads(found[0][0])
+        except (IndexError, ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise LedgerDamaged(str(self.path), "the plan of its race is gone")
+        return document
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, within one transaction: everything read in it stood there at the same moment."""
@@ -172,5 +189,5 @@ def _failures_of(path: Path) -> Iterator[None]:
         rule, _, reason = str(error).partition(": ")
         raise LedgerRefused(rule, reason or str(error)) from error
     except sqlite3.Error as error:
-        kind = NotALedger if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB" else IoError
+        kind = _KINDS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, IoError)
         raise kind(str(path), str(error)) from error

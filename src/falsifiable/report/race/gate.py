@@ -7,7 +7,7 @@ from typing import Any
 
 from falsifiable.race.errors import RaceError
 from falsifiable.race.judging.gates import GateReport, Judgement, SeedRow
-from falsifiable.report.text import counted
+from falsifiable.report.text import clean, counted
 
 _ANSWERS = {
     "pass": "passed",
@@ -22,7 +22,7 @@ def gate_as_text(report: GateReport) -> str:
     lines = [f"{report.gate}: {_ANSWERS[report.answer]}", *(f"  {_told(one)}" for one in report.reasons)]
     for judgement in sorted(report.judgements, key=lambda one: order[one.answer]):
         lines += ["", *_recipe(judgement)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(clean, lines)) + "\n"
 
 
 def gate_as_json(report: GateReport) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def cells(one: RunStatus) -> tuple[str, ...]:
         "" if one.value is None else number(one.value),
         "" if one.prediction is None else interval(one.prediction),
         _shown(one.status if one.decision is None else one.decision.state, "state"),
-        one.action if one.is_live else one.status,
+        clean(one.action if one.is_live else one.status),
         clean(one.reason),
     )
 
