@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 CLAIM = re.compile(r"`([A-Z0-9]+(?:-[A-Z0-9]+)+)`")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-SABOTAGE = re.compile(r"`([a-z]+)/([a-z0-9-]+)`")
+SABOTAGE = re.compile(r"`([a-z_]+)/([a-z0-9-]+)`")
 
 ROWS = [
     [cell.strip() for cell in line.strip("|\n ").split(" | ")]
