@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ CORRUPTED = (0.0003, 0.0001, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 7.2781, 1.6935, 1.739
 
 
 def curve(seed: int | None, final: float, *, recipe: str = "wsd", run: str = "", planned: int | None = 12000) -> Curve:
-    """A plausible curve that ends at ``final``; the values of another seed are others on the way, too."""
-    wobble = (seed or 0) % 7 * 0.001
-    values = [final + (4.0 + wobble) * (1 / (n + 1) - 1 / len(STEPS)) for n in range(len(STEPS))]
+    """A plausible curve that ends at ``final``; on the way it scatters, and otherwise for every seed."""
+    fall = [4.0 * (1 / (n + 1) - 1 / len(STEPS)) for n in range(len(STEPS))]
+    values = [final + one + (0.004 * math.sin(7 * n * n + (seed or 0)) if one else 0.0) for n, one in enumerate(fall)]
     return Curve(run or f"{recipe}-s{seed}", recipe, seed, "bits_per_char", STEPS, tuple(values), planned)
 
 
@@ -83,8 +84,17 @@ blockers:
 """
 
 
-def write_ledger(folder: Path, curves: Iterable[Curve], plan: Mapping[str, Any] = GATED_PLAN) -> Path:
-    """The ledger of a race whose runs logged these curves and are done; the folder that holds it."""
+def write_ledger(
+    folder: Path,
+    curves: Iterable[Curve],
+    plan: Mapping[str, Any] = GATED_PLAN,
+    *,
+    echoed: Mapping[str, Any] | None = None,
+) -> Path:
+    """The ledger of a race whose runs logged these curves and are done; the folder that holds it.
+
+    Every run was asked for a width of 384, and echoes that or ``echoed``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     moment = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
     with Ledger.create(folder / LEDGER_FILE, "champions", plan, clock=lambda: moment) as ledger:
@@ -92,7 +102,7 @@ def write_ledger(folder: Path, curves: Iterable[Curve], plan: Mapping[str, Any] 
             entry = Entry(one.run, one.recipe, one.seed or 0, "production", {"h": 384}, one.last_step, CORPUS)
             run = ledger.claim(entry, account="acc1", worker="host:1", idempotency_key=one.run).run
             ledger.start(run)
-            ledger.echo(run, {"h": 384}, corpus=CORPUS.name, seconds=0.5)
+            ledger.echo(run, echoed or {"h": 384}, corpus=CORPUS.name, seconds=0.5)
             points = zip(one.steps, one.values, strict=True)
             ledger.record(run, [Sample(step, value, str(step), step / 10) for step, value in points])
             ledger.finish(run, "done", steps_done=one.steps[-1], seconds=9.0, reason="all steps ran")

@@ -52,6 +52,22 @@ def test_the_jump_of_the_corrupted_pass():
     assert sigmas > 10
 
 
+def test_a_curve_that_a_mock_wrote_is_void_and_a_measured_one_is_not():
+    """The mock trainer of a public race: a recurrence towards 1.85, logged under names that do not say so."""
+    value, values = 3.5, []
+    for step in range(1, STEPS[-1] + 1):
+        value = 1.83 + (value - 1.83) * (1 - 0.0005) + 0.0015 * 0.005 * abs(math.sin(43))
+        if step in STEPS:
+            values.append(value)
+    mock = Curve("CHAMP-E0061", "champ", 43, "bits_per_char", STEPS, tuple(values))
+    (reason,) = void_reasons(mock, Tripwires(), CEILING)
+
+    assert (reason.name, reason.family, reason.points) == ("ComputedCurve", "exponential", 12)
+    assert void_reasons(curve(43, 1.84), Tripwires(), CEILING) == ()
+    flat = Curve("flat", "flat", 43, "bits_per_char", STEPS, (2.0,) * 12)
+    assert void_reasons(flat, Tripwires(), CEILING) == ()
+
+
 def test_a_short_curve_has_no_usual_change():
     assert largest_rise(curve(43, 2.0).first(4)) is None
     assert largest_rise(Curve("flat", "flat", 1, "bits_per_char", STEPS, (2.0,) * 12)) is None
@@ -93,4 +109,4 @@ def test_most_of_the_corrupted_ledger_trips_a_wire():
     curves = read("ledgers/race_samples.jsonl")
     void = [one for one in curves if void_reasons(one, Tripwires(), CEILING)]
 
-    assert (len(curves), len(void)) == (234, 144)
+    assert (len(curves), len(void)) == (234, 174)

@@ -75,6 +75,53 @@ def test_a_corrupted_pass_is_refused_with_its_reasons(contract: Contract, here: 
     assert [one["error"] for one in data["recipes"][0]["runs"][0]["reasons"]] == ["JepaProxyDetected", "JumpTooLarge"]
 
 
+def _written_by_a_mock(one: Curve) -> Curve:
+    values = tuple(1.80 + (0.9 + (one.seed or 0) / 100) * 0.9995**step for step in one.steps)
+    return replace(one, values=values)
+
+
+def _of_one_seed(one: Curve) -> Curve:
+    return replace(curve(43, one.final), run=one.run)
+
+
+def _best_on_the_way(one: Curve) -> Curve:
+    return replace(one, values=(*one.values[:-2], 1.80, 1.86))
+
+
+def _equal_values(one: Curve) -> Curve:
+    return replace(one, values=curve(43, 1.84).values)
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "reason"),
+    [
+        (_written_by_a_mock, "ComputedCurve"),
+        (_of_one_seed, "DuplicateSeed"),
+        (_best_on_the_way, "BpbAboveTarget"),
+        (_equal_values, "IdenticalTrajectories"),
+    ],
+)
+def test_each_corruption_is_refused_by_its_name(
+    contract: Contract, here: Path, corrupt: Callable[[Curve], Curve], reason: str
+) -> None:
+    write_ledger(here / "race", [corrupt(one) for one in genuine()])
+    done = contract("race", "gate", "race", "gate-2")
+    data = json.loads(contract("race", "gate", "race", "gate-2", "--format", "json").out)
+
+    assert (done.code, data["answer"]) == (5, "refused")
+    assert f"{reason}: " in done.out
+    assert reason in {one["error"] for run in data["recipes"][0]["runs"] for one in run["reasons"]}
+
+
+def test_an_option_that_was_dropped_voids_its_run(contract: Contract, here: Path) -> None:
+    """A row said 384 of width and one corpus, and what it was asked for 1024 and another."""
+    write_ledger(here / "race", genuine(), echoed={"h": 1024})
+    done = contract("race", "gate", "race", "gate-2")
+
+    assert done.code == 5
+    assert done.out.count("ProvenanceConflict: ") == 3
+
+
 def test_what_is_refused_cannot_be_signed(contract: Contract, here: Path) -> None:
     write_ledger(here / "race", genuine()[:2])
     done = contract("race", "gate", "race", "gate-2", "--sign", "alice", "--reason", "two will do")

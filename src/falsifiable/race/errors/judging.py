@@ -161,6 +161,18 @@ class JumpTooLarge(RaceError):
     )
 
 
+class ComputedCurve(RaceError):
+    """A curve that lies on a formula more exactly than any evaluation can."""
+
+    run: str
+    family: str
+    points: int
+    says = (
+        "{run!r} lies on one {family} at {points} of its points, closer than an evaluation scatters; "
+        "a mock wrote it, train the run"
+    )
+
+
 class IndistinguishableSeeds(RaceError):
     """Two seeds that trained on nearly the same data in nearly the same order."""
 

@@ -14,9 +14,11 @@ import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from falsifiable.artifacts.curves.closed_form import closed_form
 from falsifiable.artifacts.curves.curve import Curve
 from falsifiable.race.errors import (
     BelowFloor,
+    ComputedCurve,
     JepaProxyDetected,
     JumpTooLarge,
     NonFiniteBpb,
@@ -114,3 +116,6 @@ def _void_reasons(curve: Curve, wires: Tripwires, ceiling: float) -> Iterator[Ra
     rise = largest_rise(curve)
     if rise and rise[3] > wires.jump_sigmas:
         yield JumpTooLarge(curve.run, *rise, wires.jump_sigmas)
+    formula = closed_form(curve.steps, curve.values, low=wires.implausible_below, high=ceiling)
+    if formula and formula.family != "constant":  # what never moves has too few distinct evaluations, and says so
+        yield ComputedCurve(curve.run, formula.family, formula.points)
