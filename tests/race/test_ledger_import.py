@@ -199,7 +199,7 @@ def real() -> ImportReport:
         ("silent-run", 229, "118 say that the trainer took no step"),
         ("declared-mock", 16, "105 other rows are tagged mock_simulation"),
         ("prune-on-computed", 26, "of 26 stopped on a prediction; in 26 the formula's asymptote passes"),
-        ("computed-curve", 33, "453 points on their formulas"),
+        ("computed-curve", 33, "453 points on their formulas; 33 of the runs are not tagged as mocks"),
         ("identical-trajectory", 27, "101 runs"),
         ("below-floor", 2922, "in 285 runs"),
         ("above-ceiling", 630, "in 51 runs; up to 47"),

@@ -113,7 +113,7 @@ def test_what_a_worker_calls_itself_does_not_steer_the_terminal(contract, race: 
         ({"recipes": {"wsd": {}}}, "no model, number_format and tag"),
         ({"recipes": {"wsd": 5}}, "no model, number_format and tag"),
         ({"recipes": {"wsd": {**PLAN["recipes"]["wsd"], "config": [1]}}}, "no mapping as its config"),
-        ({"recipes": ["wsd"]}, "no recipe 'wsd'; it has wsd"),
+        ({"recipes": ["wsd"]}, "no recipe 'wsd'; it has none"),
         ({"corpus": {"name": "tiny"}}, "names no corpus"),
         ({"corpus": "tiny"}, "names no corpus"),
         ({"steps": None}, "no steps"),

@@ -59,16 +59,17 @@ def entry_from_plan(
 
 def _recipe(document: Mapping[str, Any], recipe: str) -> tuple[Recipe, Mapping[str, Any]]:
     """The recipe as the plan has it, and its configuration. Raises NotInPlan."""
-    recipes = document.get("recipes") or {}
-    if not isinstance(recipes, Mapping) or recipe not in recipes:
+    recipes = document.get("recipes")
+    recipes = recipes if isinstance(recipes, Mapping) else {}
+    if recipe not in recipes:
         raise NotInPlan(f"the race has no recipe {recipe!r}; it has {', '.join(sorted(recipes)) or 'none'}")
     asked = recipes[recipe] if isinstance(recipes[recipe], Mapping) else {}
-    parts = [asked.get(part) for part in _NAMED]
+    model, number_format, tag = (asked.get(part) for part in _NAMED)
     config = asked.get("config") or {}
-    if not all(isinstance(one, str) for one in parts) or not isinstance(config, Mapping):
+    if not all(isinstance(one, str) for one in (model, number_format, tag)) or not isinstance(config, Mapping):
         said = f"the race says of {recipe!r} no model, number_format and tag, or no mapping as its config"
         raise NotInPlan(f"{said}; the ledger was made by hand, make it with contract race run")
-    return Recipe(*map(str, parts)), config
+    return Recipe(str(model), str(number_format), str(tag)), config
 
 
 def _corpus(document: Mapping[str, Any]) -> CorpusPin | None:
