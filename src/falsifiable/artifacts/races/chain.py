@@ -155,7 +155,8 @@ def _table_faults(events: Sequence[RaceEvent], tables: Rows) -> Iterator[str]:
                 yield f"{_named(*place)} came from no event"
             elif differing := [name for name in row if row[name] != expected.get(name)]:
                 name = differing[0]
-                yield f"{_named(*place)}: {name} is {row[name]!r:.120}, and event {number} says {expected.get(name)!r:.120}"
+                said_by_event = f"event {number} says {expected.get(name)!r:.120}"
+                yield f"{_named(*place)}: {name} is {row[name]!r:.120}, and {said_by_event}"
     for place, (number, _) in said.items():
         yield f"{_named(*place)} is missing, and event {number} brought it"
 
