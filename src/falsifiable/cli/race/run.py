@@ -14,6 +14,7 @@ import click
 from falsifiable.cli import Failure
 from falsifiable.cli.common import format_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.cli.race.sources import read_plan
 
 if TYPE_CHECKING:
     from falsifiable.race.deciding.plan import RacePlan
@@ -89,17 +90,11 @@ def command(
 
 
 def _read(race: Path) -> RacePlan:
-    from falsifiable.race.deciding.read_race import read_race
-
-    read = read_race(race, shown=str(race))
-    for fault in read.diagnostics:
-        click.echo(str(fault), err=True)
-    if read.plan is None:
-        raise Failure(f"{race} is no valid race; nothing was run")
+    plan = read_plan(race)
     for key in ("command", "log", "corpus"):
-        if not getattr(read.plan, key):
+        if not getattr(plan, key):
             raise Failure(f"{race}: a race that is to be run needs '{key}'; nothing was run")
-    return read.plan
+    return plan
 
 
 def _phase(

@@ -59,7 +59,7 @@ def read_plan(race: Path) -> RacePlan:
     for fault in read.diagnostics:
         click.echo(str(fault), err=True)
     if read.plan is None:
-        raise Failure(f"{race} is no valid race; nothing was decided. See contract explain RULE")
+        raise Failure(f"{race} is no valid race; nothing was done. See contract explain RULE")
     return read.plan
 
 
