@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     from falsifiable.artifacts import open_table as open_table
     from falsifiable.artifacts import open_tokenizer as open_tokenizer
     from falsifiable.artifacts import template_findings as template_findings
+    from falsifiable.race.judging.precision import NUMBER_FORMATS as NUMBER_FORMATS
+    from falsifiable.race.judging.precision import Representation as Representation
+    from falsifiable.race.judging.precision import RoundingReport as RoundingReport
+    from falsifiable.race.judging.precision import quantise as quantise
+    from falsifiable.race.judging.precision import representation as representation
+    from falsifiable.race.judging.precision import rounding_of as rounding_of
     from falsifiable.race.ledger.names import name_fault as name_fault
     from falsifiable.validation import validate as validate
 
@@ -64,12 +70,19 @@ _LATE = {
     "open_table": "falsifiable.artifacts",
     "open_tokenizer": "falsifiable.artifacts",
     "template_findings": "falsifiable.artifacts",
+    "NUMBER_FORMATS": "falsifiable.race.judging.precision",
+    "Representation": "falsifiable.race.judging.precision",
+    "RoundingReport": "falsifiable.race.judging.precision",
+    "quantise": "falsifiable.race.judging.precision",
+    "representation": "falsifiable.race.judging.precision",
+    "rounding_of": "falsifiable.race.judging.precision",
     "name_fault": "falsifiable.race.ledger.names",
     "validate": "falsifiable.validation",
 }
 
 __all__ = [
     "CONFIG_FIELDS",
+    "NUMBER_FORMATS",
     "ArtifactError",
     "Command",
     "Corpus",
@@ -82,6 +95,8 @@ __all__ = [
     "NotApplicable",
     "Race",
     "RaceRun",
+    "Representation",
+    "RoundingReport",
     "Run",
     "Sample",
     "Scalar",
@@ -101,6 +116,9 @@ __all__ = [
     "open_run",
     "open_table",
     "open_tokenizer",
+    "quantise",
+    "representation",
+    "rounding_of",
     "template_findings",
     "validate",
 ]  # fmt: skip

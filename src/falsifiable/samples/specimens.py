@@ -18,8 +18,10 @@ from falsifiable.samples.adapters import write_adapter_run, write_continued_run,
 from falsifiable.samples.coder import write_coder
 from falsifiable.samples.corrections import write_corrections
 from falsifiable.samples.models import write_encoder
+from falsifiable.samples.precisions import write_precisions
 from falsifiable.samples.races import LAST_LINE, write_race
-from falsifiable.samples.records import write_run, write_second_run
+from falsifiable.samples.records import token_ids, write_run, write_second_run
+from falsifiable.samples.weights import initial_weights, trained_weights
 
 if TYPE_CHECKING:
     from falsifiable.artifacts import Command, Corpus, Curves, FileSet, Model, Race, Run, Table, Tokenizer
@@ -44,6 +46,11 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "earlier",
             "twin",
             "continued",
+            "bf16",
+            "fp8e4m3",
+            "fp8e5m2",
+            "dlfloat",
+            "gf16",
         ),
         "tokenizer": ("tokenizer", "embedded"),
         "run": ("run", "again", "gpu-run", "adapter-run", "continued-run"),
@@ -85,6 +92,11 @@ _PLACES = {
     "text-rows": "text-rows",
     "curves": "race/ledger.sqlite",
     "race": "race/ledger.sqlite",
+    "bf16": "precisions/bf16.safetensors",
+    "fp8e4m3": "precisions/fp8e4m3.safetensors",
+    "fp8e5m2": "precisions/fp8e5m2.safetensors",
+    "dlfloat": "precisions/dlfloat.safetensors",
+    "gf16": "precisions/gf16.safetensors",
 }
 _GPU_MEMORY_BYTES = 1 << 29  # about what a process with a context and a small model takes
 _DEFAULT_FALSIFIER = "FALSIFY-SPECIMEN-001"
@@ -120,7 +132,8 @@ def write_specimens(folder: Path) -> dict[str, Path]:
     second run of what ``run`` is), ``corpus``, ``conversations``, ``corrections``, ``schema``, ``original`` and
     ``mirror``; and of a window that trained an adapter, ``adapter-run`` and ``continued-run``, ``base``, ``adapter``,
     ``initial``, ``earlier``, ``twin``, ``continued``, ``rows``, and ``text-rows``, which its trainer refuses; and
-    ``race`` and ``curves``, both the ledger of a race.
+    ``race`` and ``curves``, both the ledger of a race; and ``trained`` rounded to the formats ``bf16``, ``fp8e4m3``,
+    ``fp8e5m2``, ``dlfloat`` and ``gf16`` (with a bias of 15).
     The bytes are the same on every machine. Two processes may write to one folder at once.
     """
     if not (folder / "run").exists():
@@ -142,8 +155,9 @@ def _write_all_at_once(folder: Path) -> None:
         write_continued_run(beside / "continued", beside / "adapter")
         write_text_rows(beside / "text-rows")
         write_race(beside / "race")
+        write_precisions(beside / "precisions", trained_weights(initial_weights(token_ids("pretrain"))))
         _sync(beside)
-        for name in ("adapter", "again", "coder", "continued", "encoder", "lane", "race", "text-rows", "run"):
+        for name in sorted((one.name for one in beside.iterdir()), key=lambda one: (one == "run", one)):
             # The run last: its presence says that all is there.
             try:
                 (beside / name).rename(folder / name)
