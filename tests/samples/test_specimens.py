@@ -78,6 +78,11 @@ PINNED = {
     "lane/mirror/0000002_adapters.safetensors": "baa0bda180240b94a77cb38e2b44ee0d9632ceda774391cc3fc7c5ac76d8a571",
     "lane/mirror/0000004_adapters.safetensors": "f82e03fdd2ea35f61df528dfd969f4ed9ec4e260362ae507e743a5495a69f49c",
     "lane/mirror/adapter_config.json": "315443b3d6cd13d87a88f65f69ba14956cb87ac5a6f498816bb93990a6cdf311",
+    "precisions/bf16.safetensors": "d6c25a88bc514c37aaa5d109d9a35e9d487f6818092f35a67d88f175e3caa41e",
+    "precisions/dlfloat.safetensors": "2f088d0f17da5f148698d0df93724544cc658a49b02899edd10270fbebc0f446",
+    "precisions/fp8e4m3.safetensors": "ce08bb501739d7c556db6e186edbc26d7ccee3092a9bdb6dd3fc2e917687f042",
+    "precisions/fp8e5m2.safetensors": "305b2da1e2c341c15f79486a866926bf5ed428b43070e79aa064450e4fe46893",
+    "precisions/gf16.safetensors": "bd6dc79f211bb0e022f153cf6b43cd9d432b2bb7a47f1428d60e882799665635",
     "race/ledger.sqlite": "2c069987787cab6acf2ed64fa97a0654df59266d7624f45af82bb73fa4cec545",
     "run/corpus/finetune.tokens": "ae111abd2afa42e71c0f25ddfcdde04f98595a0720222f91d6dbfaef17b6916b",
     "run/corpus/finetune.txt": "0f632202aa6405394c8e7b4d60fcc6cf64ae7f943b71c398f8af35aa069c8fd2",
@@ -159,7 +164,7 @@ def test_specimens_are_written_once_and_may_be_written_at_the_same_time(tmp_path
     assert all(one == written[0] for one in written)
     assert all(path.exists() for path in written[0].values())
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "adapter", "again", "coder", "continued", "encoder", "lane", "race", "run", "text-rows",
+        "adapter", "again", "coder", "continued", "encoder", "lane", "precisions", "race", "run", "text-rows",
     ]  # fmt: skip
     before = written[0]["export"].stat().st_mtime_ns
     assert write_specimens(tmp_path)["export"].stat().st_mtime_ns == before

@@ -55,7 +55,10 @@ def write_precisions(folder: Path, weights: Weights) -> Path:
 
 
 def _rounded(values: Array, layout: _Layout) -> Array:
-    """Bit patterns of the nearest numbers, of two the even one, or the lower where both are; float32 where no file has a type for them."""
+    """Bit patterns of the nearest numbers, of two the even one, or the lower where both are even.
+
+    Where no file has a type for them they are the numbers themselves, in float32.
+    """
     import numpy as np
 
     patterns, numbers = _table(layout)
