@@ -42,6 +42,8 @@ _STORED_AS: Mapping[str, str] = {
     "FP8E4M3": "F8_E4M3",
     "FP8E5M2": "F8_E5M2",
 }
+# Positions and masks. Other whole numbers are weights that were quantised and packed.
+_NO_WEIGHTS = ("I64", "BOOL")
 # So many values that have all lost their last bit by chance: once in 2^64 tensors.
 _TELLING = 64
 
@@ -103,13 +105,8 @@ def _chosen(model: Model, which: Which, names: tuple[str, ...]) -> Iterator[str]
     for name, info in model.tensors.items():
         known = [name] if info.canonical is None else [name, info.canonical]
         named = not names or any(fnmatchcase(one, pattern) for one in known for pattern in names)
-        if named and (which == "all" or len(info.shape) >= 2) and not _counts(info.dtype):
+        if named and (which == "all" or len(info.shape) >= 2) and info.dtype not in _NO_WEIGHTS:
             yield name
-
-
-def _counts(dtype: str) -> bool:
-    """Whether a stored type holds whole numbers or truth values: ids and masks are in no number format."""
-    return (dtype[0] in "IU" and dtype[1:].isdigit()) or dtype == "BOOL"
 
 
 def _judged(model: Model, name: str, claimed: Claimed) -> _Judged:
@@ -120,6 +117,8 @@ def _judged(model: Model, name: str, claimed: Claimed) -> _Judged:
 def _fault(one: _Judged, claimed: Claimed, stored: str, narrower: str) -> str:
     """What speaks against a tensor, or "" where nothing does."""
     target, found = NUMBER_FORMATS[claimed], one.found
+    if one.stored.lstrip("UI").isdigit():
+        return f"tensor {one.name}: stored as {one.stored}, whole numbers; its weights were quantised and packed"
     if found.first is not None:
         return (
             f"tensor {one.name}: {_misfit(one, claimed)} ({found.outside} of {found.examined} values are no {claimed})"
@@ -212,12 +211,12 @@ def _shortened(values: Values, mantissa_bits: int) -> Values:
 
 
 @as_named.counterexample
-def declared_as_another_type(model: Model, *, which: Which, names: tuple[str, ...], stored: str) -> Model:
+def declared_as_another_type(model: Model, *, which: Which, names: tuple[str, ...]) -> Model:
     """A tensor whose bytes the header declares to be of another type of the same width."""
-    others = {"BF16": "F16", "F16": "BF16", "F8_E4M3": "F8_E5M2", "F8_E5M2": "F8_E4M3"}
+    others = {"F32": "I32", "BF16": "F16", "F16": "BF16", "F8_E4M3": "F8_E5M2", "F8_E5M2": "F8_E4M3"}
     name = _a_chosen(model, which, names)
-    if stored == "any" or model.tensors[name].dtype not in others:
-        raise NotApplicable("the declared type is not claimed, or no other float is as wide")
+    if model.tensors[name].dtype not in others:
+        raise NotApplicable(f"no other type is as wide as {model.tensors[name].dtype}")
     return model.with_dtype(name, others[model.tensors[name].dtype])
 
 
@@ -229,17 +228,17 @@ def rounded_to_nearest_even(
 
     Cutting bits off instead moves every value towards zero, by half a unit in the last place on average, and a model
     that was cut is not the one that was judged. Tensors are matched by canonical names, or stored ones where they have
-    none. What is too large for the format may be infinite, NaN or its largest number: all are in use.
+    none, and must be the same ones. What is too large for the format may be infinite, NaN or its largest number: all
+    are in use.
 
     Args:
         claimed: the format that the model was rounded to.
         which: matrices alone, as most exporters leave norms and biases in 32 bits, or all tensors of floats.
-        names: patterns such as `*.mlp.*` of the reference's tensors that are claimed; empty for all.
+        names: patterns such as `*.mlp.*` of the tensors that are claimed, by stored or canonical name; empty for all.
     """
     found: dict[str, RoundingReport | str] = {
-        name: _rounding(model, reference, name, claimed)
-        for name in _chosen(reference, which, names)
-        if not _is_shared_output(model, reference, name)
+        ours or theirs or "": _rounding(model, ours, reference, theirs, claimed)
+        for ours, theirs in _pairs(model, reference, which, names)
     }
     reports = [one for one in found.values() if not isinstance(one, str)]
     faults = [f"tensor {name}: {said}" for name, one in found.items() if (said := _rounding_fault(one, claimed))]
@@ -263,24 +262,40 @@ def rounded_to_nearest_even(
     )
 
 
-def _is_shared_output(model: Model, reference: Model, name: str) -> bool:
-    """Whether a tensor is the output that a tied model shares with its embedding, and need not store again."""
-    tied = reference.config.tie_word_embeddings and reference.tensors[name].canonical == "output"
-    return bool(tied) and not model.has_tensor("output")
+def _pairs(
+    model: Model, reference: Model, which: Which, names: tuple[str, ...]
+) -> Iterator[tuple[str | None, str | None]]:
+    """What the model and the reference call each claimed tensor; None where one of them has no such tensor.
+
+    An output that a tied reference shares with its embedding may be stored again, or left out.
+    """
+    for theirs in _chosen(reference, which, names):
+        ours = _counterpart(reference, theirs, model)
+        is_output = reference.tensors[theirs].canonical == "output"
+        if ours is not None or not (is_output and reference.config.tie_word_embeddings):
+            yield ours, theirs
+    for ours in _chosen(model, which, names):
+        if _counterpart(model, ours, reference) is None:
+            is_output = model.tensors[ours].canonical == "output"
+            yield ours, reference.canonical_names.get("token_embedding") if is_output else None
 
 
-def _counterpart(model: Model, reference: Model, name: str) -> str | None:
-    """What the model calls the reference's tensor ``name``; None where it has none."""
-    canonical = reference.tensors[name].canonical
-    return next((one for one in (canonical, name) if one is not None and model.has_tensor(one)), None)
+def _counterpart(model: Model, name: str, other: Model) -> str | None:
+    """What ``other`` calls the tensor that ``model`` calls ``name``; None where it has none."""
+    canonical = model.tensors[name].canonical
+    if canonical in other.canonical_names:
+        return other.canonical_names[canonical]
+    return name if name in other.tensors else None
 
 
-def _rounding(model: Model, reference: Model, name: str, claimed: Claimed) -> RoundingReport | str:
+def _rounding(
+    model: Model, ours: str | None, reference: Model, theirs: str | None, claimed: Claimed
+) -> RoundingReport | str:
     """How a tensor was rounded, or why that cannot be asked."""
-    ours = _counterpart(model, reference, name)
-    if ours is None:
-        return "is in the reference and missing from the model"
-    rounded, original = model.tensor(ours), reference.tensor(name)
+    if ours is None or theirs is None:
+        has, lacks = ("reference", "model") if ours is None else ("model", "reference")
+        return f"is in the {has} and missing from the {lacks}"
+    rounded, original = model.tensor(ours), reference.tensor(theirs)
     if rounded.shape != original.shape:
         return f"shape {list(rounded.shape)} in the model, {list(original.shape)} in the reference"
     return rounding_of(original.numpy(), rounded.numpy(), NUMBER_FORMATS[claimed])
@@ -303,7 +318,7 @@ def _rounding_fault(one: RoundingReport | str, claimed: Claimed) -> str:
 def _a_pair(model: Model, reference: Model, which: Which, names: tuple[str, ...]) -> tuple[str, Values]:
     """The model's name of the smallest claimed tensor of both, and its values in the reference."""
     for name in sorted(_chosen(reference, which, names), key=lambda one: reference.tensors[one].elements):
-        ours = _counterpart(model, reference, name)
+        ours = _counterpart(reference, name, model)
         if ours is not None and reference.tensors[name].elements:
             return ours, reference.tensor(name).numpy()
     raise NotApplicable("no claimed tensor is in both models")
