@@ -222,7 +222,13 @@ def declared_as_another_type(model: Model, *, which: Which, names: tuple[str, ..
 
 @falsifier("precision.rounded-to-nearest-even", needs="tensors", imports=("numpy",))
 def rounded_to_nearest_even(
-    model: Model, reference: Model, *, claimed: Claimed, which: Which = "matrices", names: tuple[str, ...] = ()
+    model: Model,
+    reference: Model,
+    *,
+    claimed: Claimed,
+    which: Which = "matrices",
+    names: tuple[str, ...] = (),
+    others: Literal["unchanged", "any"] = "any",
 ) -> Verdict:
     """Every value is that of the reference model, rounded to the nearest number of the format, ties to even.
 
@@ -235,11 +241,11 @@ def rounded_to_nearest_even(
         claimed: the format that the model was rounded to.
         which: matrices alone, as most exporters leave norms and biases in 32 bits, or all tensors of floats.
         names: patterns such as `*.mlp.*` of the tensors that are claimed, by stored or canonical name; empty for all.
+        others: whether tensors that are not claimed, such as norms, must be the reference's to the last bit.
     """
-    found: dict[str, RoundingReport | str] = {
-        ours or theirs or "": _rounding(model, ours, reference, theirs, claimed)
-        for ours, theirs in _pairs(model, reference, which, names)
-    }
+    found = dict(_roundings(model, reference, claimed, which, names))
+    if others == "unchanged":
+        found |= {name: said for name, said in _changes(model, reference) if name not in found}
     reports = [one for one in found.values() if not isinstance(one, str)]
     faults = [f"tensor {name}: {said}" for name, one in found.items() if (said := _rounding_fault(one, claimed))]
     measured = {
@@ -260,6 +266,21 @@ def rounded_to_nearest_even(
         examined=(sum(one.examined for one in reports) or len(found), "values" if reports else "tensors"),
         **measured,
     )
+
+
+def _roundings(
+    model: Model, reference: Model, claimed: Claimed, which: Which, names: tuple[str, ...]
+) -> Iterator[tuple[str, RoundingReport | str]]:
+    """Every claimed tensor by its name in the model, or in the reference alone, and how it was rounded."""
+    for ours, theirs in _pairs(model, reference, which, names):
+        yield ours or theirs or "", _rounding(model, ours, reference, theirs, claimed)
+
+
+def _changes(model: Model, reference: Model) -> Iterator[tuple[str, str]]:
+    """Every tensor that is not the reference's to the last bit, and how it differs."""
+    for ours, theirs in _pairs(model, reference, "all", ()):
+        if said := _change(model, ours, reference, theirs):
+            yield ours or theirs or "", said
 
 
 def _pairs(
@@ -293,12 +314,28 @@ def _rounding(
 ) -> RoundingReport | str:
     """How a tensor was rounded, or why that cannot be asked."""
     if ours is None or theirs is None:
-        has, lacks = ("reference", "model") if ours is None else ("model", "reference")
-        return f"is in the {has} and missing from the {lacks}"
+        return _lacking(ours)
     rounded, original = model.tensor(ours), reference.tensor(theirs)
     if rounded.shape != original.shape:
         return f"shape {list(rounded.shape)} in the model, {list(original.shape)} in the reference"
     return rounding_of(original.numpy(), rounded.numpy(), NUMBER_FORMATS[claimed])
+
+
+def _lacking(ours: str | None) -> str:
+    has, lacks = ("reference", "model") if ours is None else ("model", "reference")
+    return f"is in the {has} and missing from the {lacks}"
+
+
+def _change(model: Model, ours: str | None, reference: Model, theirs: str | None) -> str:
+    """How a tensor that is not claimed differs from the reference's, or ""."""
+    import numpy as np
+
+    if ours is None or theirs is None:
+        return _lacking(ours)
+    kept, original = model.tensor(ours).numpy(), reference.tensor(theirs).numpy()
+    if np.array_equal(kept, original, equal_nan=kept.dtype.kind == original.dtype.kind == "f"):
+        return ""
+    return "is not claimed to be rounded, and its values are not those of the reference"
 
 
 def _rounding_fault(one: RoundingReport | str, claimed: Claimed) -> str:

@@ -66,7 +66,8 @@ def test_the_specimens_are_what_torch_rounds_to(variant, dtype):
     torch = pytest.importorskip("torch")
     for name in model("trained").tensors:
         original = torch.from_numpy(numpy.array(model("trained").tensor(name).numpy()))
-        theirs = original.to(getattr(torch, dtype)).to(torch.float32).numpy()
+        cast = dtype == "bfloat16" or original.ndim > 1  # norms and biases stay as they are beside FP8
+        theirs = original.to(getattr(torch, dtype) if cast else torch.float32).to(torch.float32).numpy()
 
         assert numpy.array_equal(model(variant).tensor(name).numpy(), theirs)
 
@@ -208,6 +209,20 @@ def test_tensors_that_are_missing_or_of_another_shape(tmp_path, weights):
     assert "tensor one: shape [33, 32] in the model, [32, 33] in the reference" in (
         rounded_to_nearest_even(turned, reference, claimed="BF16").found
     )
+
+
+def test_what_is_not_claimed_may_be_held_to_the_reference_too():
+    def judged(changed: Model) -> str:
+        verdict = rounded_to_nearest_even(changed, model("trained"), claimed="FP8E4M3", others="unchanged")
+        return verdict.found if verdict.outcome == "falsified" else verdict.outcome
+
+    norm = "model.norm.weight"
+    assert judged(model("fp8e4m3")) == "held"
+    assert f"tensor {norm}: is not claimed to be rounded" in (
+        judged(model("fp8e4m3").with_tensor(norm, lambda values: _with(values, (7,), 1.5)))
+    )
+    assert f"tensor {norm}: is in the reference and missing" in judged(model("fp8e4m3").without_tensor(norm))
+    assert "tensor scale: is in the model and missing" in judged(model("fp8e4m3").with_extra_tensor("scale", (4,)))
 
 
 def test_a_tied_output_need_not_be_stored_again():

@@ -35,18 +35,22 @@ _GGUF_UINT32, _GGUF_INT32, _GGUF_FLOAT32, _GGUF_BOOL, _GGUF_STRING, _GGUF_ARRAY 
 
 
 def write_safetensors(
-    path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, str] | None = None, *, dtype: str | None = None
+    path: Path,
+    tensors: Mapping[str, Array],
+    metadata: Mapping[str, str] | None = None,
+    *,
+    declared: Mapping[str, str] | None = None,
 ) -> Path:
     """Write ``tensors`` in the given order, with ``metadata`` as ``__metadata__``; the header is padded to 8 bytes.
 
-    Where ``dtype`` is given the tensors are bit patterns of that type, such as ``BF16``, which numpy has no type for.
+    ``declared`` names types that numpy lacks, such as ``BF16``, of tensors that are given as their bit patterns.
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
     for name, tensor in tensors.items():
         begin, end = end, end + tensor.nbytes
-        declared = dtype or _SAFETENSORS_DTYPES[tensor.dtype.name]
-        header[name] = {"dtype": declared, "shape": list(tensor.shape), "data_offsets": [begin, end]}
+        dtype = (declared or {}).get(name) or _SAFETENSORS_DTYPES[tensor.dtype.name]
+        header[name] = {"dtype": dtype, "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     data = b"".join(_little_endian(tensor) for tensor in tensors.values())

@@ -1,5 +1,7 @@
 """The specimen model in the number formats of a precision sweep, each value rounded to nearest even.
 
+In FP8 the matrices are, and norms and biases stay in 32 bits; in the other formats all tensors are.
+
 Every value is looked up in a table of all numbers that its format has, and where files have a type for the format the
 number's own bit pattern is stored: what judges them computes both another way.
 """
@@ -35,7 +37,13 @@ class _Layout:
     bottom: str = "subnormal"
     stored_as: str | None = None
 
+    @property
+    def width(self) -> int:
+        """Bits of one number."""
+        return 1 + self.exponent_bits + self.mantissa_bits
 
+
+_FP8_BITS = 8
 _LAYOUTS: Mapping[str, _Layout] = {
     "bf16": _Layout(8, 7, 127, 1 << 7, stored_as="BF16"),
     "fp8e4m3": _Layout(4, 3, 7, 1, stored_as="F8_E4M3"),
@@ -49,8 +57,10 @@ def write_precisions(folder: Path, weights: Weights) -> Path:
     """Write ``bf16.safetensors`` and so on, all tensors of ``weights`` rounded to each format; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, layout in _LAYOUTS.items():
-        rounded = {tensor: _rounded(values, layout) for tensor, values in weights.items()}
-        write_safetensors(folder / f"{name}.safetensors", rounded, {"format": "pt"}, dtype=layout.stored_as)
+        claimed = [tensor for tensor, values in weights.items() if values.ndim > 1 or layout.width > _FP8_BITS]
+        rounded = {**weights, **{tensor: _rounded(weights[tensor], layout) for tensor in claimed}}
+        declared = dict.fromkeys(claimed, layout.stored_as) if layout.stored_as else None
+        write_safetensors(folder / f"{name}.safetensors", rounded, {"format": "pt"}, declared=declared)
     return folder
 
 
@@ -68,9 +78,8 @@ def _rounded(values: Array, layout: _Layout) -> Array:
     chosen = np.where((up < down) | ((up == down) & (patterns[above - 1] % 2 == 1)), above, above - 1)
     if layout.stored_as is None:
         return np.copysign(numbers[chosen], values).astype(np.float32)
-    width = 1 + layout.exponent_bits + layout.mantissa_bits
-    sign = np.signbit(values).astype(np.int64) << (width - 1)
-    return np.asarray(patterns[chosen] | sign).astype(np.uint8 if width == 8 else np.uint16)
+    sign = np.signbit(values).astype(np.int64) << (layout.width - 1)
+    return np.asarray(patterns[chosen] | sign).astype(np.uint8 if layout.width == _FP8_BITS else np.uint16)
 
 
 def _table(layout: _Layout) -> tuple[Array, Array]:
