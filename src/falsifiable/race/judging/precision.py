@@ -16,7 +16,7 @@ GF8, GF32, GF64 and GFTERN are names that the race knows and that nobody has def
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -318,8 +318,3 @@ def _chunks(values: NDArray[Any]) -> Iterator[tuple[int, NDArray[numpy.float64]]
     flat = numpy.asarray(values).reshape(-1)
     for start in range(0, flat.size, _CHUNK):
         yield start, flat[start : start + _CHUNK].astype(numpy.float64)
-
-
-def sweep(values: NDArray[Any], names: Sequence[str] = tuple(NUMBER_FORMATS)) -> tuple[Representation, ...]:
-    """:func:`representation` in each format: what a precision sweep shows of one tensor."""
-    return tuple(representation(values, NUMBER_FORMATS[name]) for name in names)
