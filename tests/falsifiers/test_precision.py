@@ -11,7 +11,8 @@ import pytest
 from falsifiable import Model, NotApplicable, open_model, quantise
 from falsifiable.race.judging.precision import NUMBER_FORMATS
 from falsifiable.samples import specimen, write_safetensors
-from falsifiers.precision import as_named, rounded_to_nearest_even
+from falsifiers.precision import as_named
+from falsifiers.rounding import rounded_to_nearest_even
 
 SPECIMENS = {
     "bf16": "BF16",
