@@ -39,13 +39,13 @@ def over_runs(race: Race, fault_of: Callable[[RaceRun], str], cause: str) -> Ver
 
 @falsifier("race.names-deployable")
 def names_deployable(race: Race, *, smoke: bool = False) -> Verdict:
-    """Every name follows the grammar of the race in a form that may be deployed.
+    """Every name follows the grammar of the race in a form that may be deployed, and names its own run.
 
     Args:
         smoke: whether the race is a smoke race, whose names end in SMOKE and a seed of 500 to 599 and carry no id.
     """
     cause = "A name that nobody can parse is a run that nobody can find again"
-    return over_runs(race, lambda run: name_fault(run.name, smoke=smoke), cause)
+    return over_runs(race, lambda run: name_fault(run.name, smoke=smoke, seed=run.seed, exp_id=run.exp_id), cause)
 
 
 @names_deployable.counterexample
@@ -60,6 +60,13 @@ def a_seed_with_a_leading_zero(race: Race) -> Race:
     """A seed as a script padded it."""
     name = first_run(race).name
     return race.with_run(name, name=re.sub(r"seed(\d+)$", r"seed0\1", name))
+
+
+@names_deployable.counterexample
+def a_row_of_another_seed(race: Race) -> Race:
+    """A row that was given to another run than its name says."""
+    run = first_run(race)
+    return race.with_run(run.name, seed=run.seed + 1)
 
 
 @falsifier("race.complete")

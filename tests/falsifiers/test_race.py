@@ -85,8 +85,16 @@ def test_a_name_is_refused_with_the_rule_it_breaks(race: Race, name: str, said: 
     assert said in names_deployable(race.with_run(FIRST, name=name), smoke=True).found
 
 
+def test_a_name_that_names_another_run_is_none(race: Race) -> None:
+    said = names_deployable(race.with_run(FIRST, seed=501), smoke=True)
+    assert said.outcome == "falsified"
+    assert f"NameContradicts: '{FIRST}' names the seed 500, and the run is of 501" in said.found
+    full = race.with_run(FIRST, name="IGLA-HYBRID-FP32-WSD-E0005-seed500", exp_id=6)
+    assert "names the id 5, and the run is of 6" in names_deployable(full).found
+
+
 def test_a_full_name_is_deployable_outside_the_smoke_gate_alone(race: Race) -> None:
-    one = race.with_run(FIRST, name="IGLA-HYBRID-FP32-WSD-E0005-seed200")
+    one = race.with_run(FIRST, name="IGLA-HYBRID-FP32-WSD-E0005-seed200", exp_id=5, seed=200)
     others = [run.name for run in race.runs if run.name != FIRST]
     for name in others:
         one = one.without_run(name)

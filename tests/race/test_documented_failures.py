@@ -189,7 +189,7 @@ def test_an_id_never_changes_what_it_stands_for(tmp_path: Path) -> None:
         for seed, name in ((44, "CHAMP-E0007-seed44"), (43, "CHAMP2L-E0007-seed43")):
             with pytest.raises(errors.NonMonotonicExpId):
                 claimed(ledger, replace(entry(seed), name=f"IGLA-TRAIN_V2-FP32-{name}"))
-        with pytest.raises(errors.NameContradicts, match="names the seed 44, and the run asks for 42"):
+        with pytest.raises(errors.NameContradicts, match="names the seed 44, and the run is of 42"):
             claimed(ledger, replace(entry(42), name="IGLA-TRAIN_V2-FP32-CHAMP-E0008-seed44"))
         other = replace(entry(42, config={"layers": 2}), name=first.run)
         with pytest.raises(errors.IdempotencyConflict):

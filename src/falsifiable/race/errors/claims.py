@@ -76,7 +76,7 @@ class NameContradicts(RaceError):
     part: str
     named: str
     asked: str
-    says = "{run!r} names the {part} {named}, and the run asks for {asked}; rename it, readers go by it"
+    says = "{run!r} names the {part} {named}, and the run is of {asked}; rename it, readers go by it"
 
 
 class ProductionSeedInSmokeRange(RaceError):

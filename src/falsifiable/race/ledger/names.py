@@ -37,6 +37,7 @@ from falsifiable.race.errors import (
     MissingRng,
     MissingTag,
     NakedSeedInDeployName,
+    NameContradicts,
     NameTooLong,
     NotDeployable,
     RaceError,
@@ -141,22 +142,28 @@ def canon_fault(text: str, grammar: Grammar = IGLA) -> RaceError | None:
     return None
 
 
-def name_fault(text: str, *, smoke: bool = False, grammar: Grammar = IGLA) -> str:
+def name_fault(
+    text: str, *, smoke: bool = False, seed: int | None = None, exp_id: int | None = None, grammar: Grammar = IGLA
+) -> str:
     """Why a run may not be deployed under the name ``text``, as the error and its sentence; "" where it may.
 
     Args:
         text: the name.
         smoke: whether it is deployed by the smoke gate, which takes smoke names alone.
+        seed, exp_id: of the run, where they are known: what a name says of them has to be true.
         grammar: the words that names are made of.
     """
     try:
         name = parse_canon(text, grammar)
         check_deployable(name, smoke=smoke)
+        if smoke and name.form != "smoke":
+            return f"NotDeployable: {text} is no smoke name, and this is the smoke gate"
+        for part, named, own in (("seed", name.seed, seed), ("id", name.exp_id, exp_id)):
+            if named is not None and own is not None and named != own:
+                raise NameContradicts(text, part, str(named), str(own))
     except RaceError as error:
         return f"{error.name}: {error}"
-    return (
-        f"NotDeployable: {text} is no smoke name, and this is the smoke gate" if smoke and name.form != "smoke" else ""
-    )
+    return ""
 
 
 def full_name(recipe: str, exp_id: int, seed: int, grammar: Grammar = IGLA) -> CanonName:
