@@ -17,7 +17,6 @@ from falsifiable.race.judging.phases import (
     blocker_order,
     check_may_start,
     phase_faults,
-    phase_order,
     registration,
     within_budget,
 )
@@ -123,6 +122,21 @@ def test_a_cycle_names_the_way_around():
         blocker_order({"a": Blocker("a", ("e",))})
 
 
+def test_what_is_in_the_way_is_named_with_what_has_to_go_first():
+    blockers = {
+        "deploy": Blocker("no image", requires=("trainer",), blocks=("champion",)),
+        "trainer": Blocker("ignores its seed", requires=("corpus",)),
+        "corpus": Blocker("not pinned"),
+        "ledger": Blocker("not there", blocks=("smoke",)),
+    }
+    with pytest.raises(errors.PhaseUnfinished, match="corpus, trainer, deploy"):
+        check_may_start("champion", CHAMPION, GREEN, finished={"smoke"}, blockers=blockers)
+    with pytest.raises(errors.PhaseUnfinished, match="for deploy"):
+        check_may_start(
+            "champion", CHAMPION, GREEN, finished={"smoke"}, blockers=blockers, removed={"corpus", "trainer"}
+        )
+
+
 @given(st.permutations(range(8)), st.data())
 def test_any_order_without_cycles_is_found(order, data):
     names = [f"b{n}" for n in order]
@@ -134,10 +148,6 @@ def test_any_order_without_cycles_is_found(order, data):
 
     assert sorted(found) == sorted(names)
     assert all(found.index(one) < found.index(name) for name, item in blockers.items() for one in item.requires)
-
-
-def test_phases_come_in_order():
-    assert phase_order({"champion": CHAMPION, "smoke": SMOKE}) == ("smoke", "champion")
 
 
 @pytest.mark.parametrize(("runs", "chosen"), [(30, 21), (21, 21), (20, 9), (9, 9)])

@@ -103,11 +103,11 @@ def check_may_start(
         removed: the blockers that no longer do.
 
     Raises:
-        PhaseUnfinished: a phase or a blocker that comes before it is not done.
+        PhaseUnfinished: phases or blockers that come before it are not done; blockers in the order they have to go.
         NotGreen: criteria that are not green, all of them named.
     """
     waiting = [one for one in phase.requires if one not in finished]
-    waiting += [key for key, one in (blockers or {}).items() if name in one.blocks and key not in removed]
+    waiting += [one for one in _in_the_way(name, blockers or {}) if one not in removed]
     if waiting:
         raise PhaseUnfinished(name, tuple(waiting))
     not_green = tuple(one for one in phase.green if judged.get(one) is not True)
@@ -130,9 +130,14 @@ def blocker_order(blockers: Mapping[str, Blocker]) -> tuple[str, ...]:
     return _ordered({name: one.requires for name, one in blockers.items()})
 
 
-def phase_order(phases: Mapping[str, Phase]) -> tuple[str, ...]:
-    """The phases in an order in which they can run. Raises UnknownRequirement or DependencyCycle."""
-    return _ordered({name: one.requires for name, one in phases.items()})
+def _in_the_way(phase: str, blockers: Mapping[str, Blocker]) -> Iterator[str]:
+    """What blocks ``phase``, and what has to go before that, in an order in which it can be removed."""
+    needed = {key for key, one in blockers.items() if phase in one.blocks}
+    order = blocker_order(blockers)
+    for key in reversed(order):  # what a blocker requires stands before it
+        if key in needed:
+            needed.update(blockers[key].requires)
+    return (key for key in order if key in needed)
 
 
 def within_budget(name: str, phase: Phase, runs: int) -> tuple[Experiment, ...]:
