@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
+from falsifiable.evidence import canonical_json
 from falsifiable.race.deciding.read_race import read_race
+from falsifiable.race.engines.race_folder import document_of
 from falsifiable.race.judging.gated_race import GateDeclarationError, gates_of
 from falsifiable.race.judging.gates import Gate
 from falsifiable.race.judging.plausibility import Tripwires
@@ -19,6 +24,18 @@ def test_the_gates_of_a_plan_as_its_ledger_keeps_them():
     assert plan.gates["gate-final"].significance == Significance(1.55, 0.01, 0.05)
     assert plan.tripwires == Tripwires(floor=1.89, family_floors={"HYBRID": 2.19})
     assert gates_of({"unit": "bits_per_byte"}).gates == {}
+
+
+def test_a_ledger_keeps_a_plan_with_all_that_it_leaves_open():
+    plan = read_race(RACE_YAML.replace("tripwires: {", "tripwires: {jump_sigmas: 8, ").encode()).plan
+    kept = json.loads(canonical_json(document_of(plan)))
+
+    assert kept["gates"]["gate-2"]["significance"] is None
+    assert gates_of(kept).gates == plan.gates
+    assert gates_of(kept).tripwires == plan.tripwires
+    assert (
+        gates_of(json.loads(canonical_json(document_of(replace(plan, tripwires=Tripwires()))))).tripwires.floor is None
+    )
 
 
 @pytest.mark.parametrize(

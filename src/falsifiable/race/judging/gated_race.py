@@ -38,7 +38,7 @@ class GatePlan:
 
 def gates_of(document: Mapping[str, Any]) -> GatePlan:
     """The gates that a plan declares, as it is kept in a ledger. Raises GateDeclarationError naming every fault."""
-    declared = {key: document[key] for key in ("gates", "tripwires") if key in document}
+    declared = {key: _stated(document[key]) for key in ("gates", "tripwires") if key in document}
     file = read_yaml(json.dumps(declared).encode(), shown="the ledger's plan")
     faults = Faults(file.path, DEFAULT_LIMITS)
     builder = Builder(faults, _RULES)
@@ -53,6 +53,13 @@ def gates_of(document: Mapping[str, Any]) -> GatePlan:
         raise GateDeclarationError("; ".join(said))
     assert isinstance(built, GatePlan)  # noqa: S101 - without a fault it was built
     return built
+
+
+def _stated(value: Any) -> Any:
+    """What a plan states: a ledger keeps what the plan leaves open too, as null, which ``race.yaml`` never says."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _stated(one) for key, one in value.items() if one is not None}
 
 
 def judge_race(race: Race, name: str, gate: Gate, wires: Tripwires) -> GateReport:
