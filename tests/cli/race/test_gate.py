@@ -18,6 +18,7 @@ from tests.cli.conftest import Done
 from tests.race.gate_cases import CORRUPTED, GATED_PLAN, STEPS, curve, genuine, write_ledger
 
 Contract = Callable[..., Done]
+SMOKE_RACE = Path(__file__).parents[3] / "runs" / "smoke-race"
 NO_FLOOR = {**GATED_PLAN, "tripwires": {}}
 
 
@@ -48,6 +49,16 @@ def test_a_genuine_pass_below_the_floor_is_held_until_somebody_signs(contract: C
     race = open_race(here / "race")
     assert not race.chain_faults
     assert [event.kind for event in race.events][-1] == "reviewed"
+
+
+@pytest.mark.slow
+def test_the_smoke_race_passes_its_own_gate(contract: Contract) -> None:
+    if not SMOKE_RACE.is_dir():
+        pytest.skip("there is no runs/smoke-race; make validate runs it")
+    done = contract("race", "gate", str(SMOKE_RACE), "gate-0")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count(": pass, 3 of 3 runs count") == 7
 
 
 def test_the_review_of_one_gate_releases_no_other(contract: Contract, here: Path) -> None:
