@@ -1,0 +1,259 @@
+"""What one test run knows of contracts: its workspaces, what was asked of it, and every judgement, reached once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from falsifiable.contracts import ContractFile, Diagnostic, Workspace, find_root, load_workspace
+from falsifiable.testing.once import worked_out_once
+from falsifiable.testing.shown import explained
+from falsifiable.testing.summary import Summary
+from falsifiable.validation.catalogue import Catalogue, load_catalogue
+from falsifiable.validation.results import Judgement
+
+SHARED = "falsifiable_shared"
+"""Under which name a worker of pytest-xdist is told the folder that all processes of the run share."""
+_KNOWN = pytest.StashKey["ContractSession"]()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of the contracts on pytest's command line."""
+
+    run: Path | None
+    artifacts: Mapping[str, Path]
+    commands: bool
+    strict: bool
+    seconds: float
+    standings: bool
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Asked:
+        """Read from pytest's options. Raises pytest.UsageError that names the option."""
+        run: Path | None = config.getoption("--contracts-run")
+        if run is not None and not run.exists():
+            raise pytest.UsageError(f"--contracts-run {run}: there is no such folder; it is that of a run.yaml")
+        seconds: float = config.getoption("--contracts-time-limit")
+        if not seconds > 0:
+            raise pytest.UsageError(f"--contracts-time-limit {seconds}: expected a number of seconds above 0")
+        return cls(
+            run=run,
+            artifacts=_bound(config.getoption("--contracts-artifact")),
+            commands=config.getoption("--contracts-commands"),
+            strict=config.getoption("--contracts-strict"),
+            seconds=seconds,
+            standings="status_" in (config.getoption("markexpr", default="") or ""),
+        )
+
+
+@dataclass(slots=True)
+class Place:
+    """One workspace of the test run, with the files of its contracts by their full path.
+
+    ``standings`` maps a falsifier to the word it stands at by recorded evidence; it is empty unless asked for.
+    """
+
+    workspace: Workspace
+    catalogue: Catalogue
+    files: Mapping[Path, ContractFile]
+    standings: Mapping[str, str]
+    judgements: Mapping[str, tuple[Judgement, ...]] | None = None
+    told: list[Diagnostic] = field(default_factory=list)
+
+
+class ContractSession:
+    """The contracts of one test run, in one process of it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.asked = Asked.of(config)
+        shared = getattr(config, "workerinput", {}).get(SHARED)
+        self._shared = Path(shared) if shared else None
+        self._places: dict[Path, Place] = {}
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> ContractSession:
+        """The one of this test run, made when first asked for."""
+        if _KNOWN not in config.stash:
+            config.stash[_KNOWN] = cls(config)
+        return config.stash[_KNOWN]
+
+    def place(self, start: Path) -> Place:
+        """The workspace around ``start``, read when first asked for."""
+        root = find_root(start)
+        if root not in self._places:
+            self._places[root] = self._read(root)
+        return self._places[root]
+
+    def _read(self, root: Path) -> Place:
+        catalogue = load_catalogue()
+        workspace = load_workspace(root, catalogue.signatures)
+        files = {(root / one.path).resolve(): one for one in workspace.files}
+        standings: Mapping[str, str] = {}
+        if self.asked.standings and not workspace.errors:
+            standings = worked_out_once(self._shared, f"standings of {root}", lambda: _standings(workspace, catalogue))
+        return Place(workspace, catalogue, files, standings)
+
+    def judgements(
+        self, place: Place, chosen: Sequence[tuple[str, str]], config: pytest.Config
+    ) -> Mapping[str, tuple[Judgement, ...]]:
+        """Contract -> its judgements, for all falsifiers that are ``chosen`` (contract and id).
+
+        They are judged together when the first is asked for: each artifact is read once, and each set of libraries
+        imported once, however many processes run the tests.
+        """
+        if place.judgements is None:
+            name = f"judgements in {place.workspace.root} of {list(chosen)}"
+            found = worked_out_once(self._shared, name, lambda: self._judge(place, set(chosen), config))
+            place.judgements = {name: tuple(map(_judgement, those)) for name, those in found.items()}
+        return place.judgements
+
+    def _judge(self, place: Place, chosen: set[tuple[str, str]], config: pytest.Config) -> dict[str, Any]:
+        from falsifiable.report.progress import progress
+        from falsifiable.validation import Options, validate_workspace
+
+        options = Options(seconds=self.asked.seconds, run_commands=self.asked.commands)
+        capture = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled(), progress(quiet=config.get_verbosity() < 0) as listener:
+            results = validate_workspace(
+                place.workspace,
+                place.catalogue,
+                contracts=_narrowed(place.workspace, chosen),
+                run=self.asked.run,
+                artifacts=self.asked.artifacts,
+                options=options,
+                listeners=[listener],
+            )
+        return {
+            result.contract: [{**one.to_json(), "seconds": one.seconds} for one in result.judgements]
+            for result in results
+        }
+
+
+def prepare(config: pytest.Config) -> None:
+    """Make ready for contracts: their folder is collected too, and whoever runs the tests sums up.
+
+    Raises pytest.UsageError where there are none.
+    """
+    asked = ContractSession.of(config)
+    root = find_root(config.invocation_params.dir)
+    folder = root / "contracts"
+    if not folder.is_dir():
+        raise pytest.UsageError(
+            f"--contracts: there is no folder contracts/ in {root} or above it; contract init makes a first one"
+        )
+    if not _reached(folder, config):
+        config.args.append(str(folder))
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Summary(asked.asked.strict), "falsifiable-summary")
+        config.pluginmanager.register(_Sharing(), "falsifiable-sharing")
+
+
+class _Sharing:
+    """Tells the workers of pytest-xdist, where there are any, of a folder they have in common."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A worker is about to start."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="falsifiable-")
+        node.workerinput[SHARED] = self._folder.name
+
+    def pytest_unconfigure(self) -> None:
+        """All workers have gone."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def faults_of(place: Place, file: ContractFile) -> str:
+    """Why the falsifiers of ``file`` cannot be collected; "" where they can.
+
+    With a fault anywhere nothing is put to the test, as ``contract validate`` does it. What is wrong beside the
+    contracts, such as in artifacts.yaml, is told by the first file that is asked.
+    """
+    errors = place.workspace.errors
+    own = [one for one in errors if one.path == file.path]
+    of_contracts = {one.path for one in place.workspace.files}
+    others = [one for one in errors if one.path not in of_contracts and one not in place.told]
+    place.told += others
+    if own or others:
+        plugins = [f"note: plugin {name} was not loaded: {why}" for name, why in place.catalogue.failed_plugins.items()]
+        return "\n".join([*(one.explained() for one in (*own, *others)), *plugins])
+    if errors:
+        return f"nothing is put to the test before this is mended: {errors[0].place} ({errors[0].rule})"
+    return ""
+
+
+def check_bindings(place: Place, asked: Asked) -> str:
+    """What is wrong with the bindings given on the command line; "" for nothing."""
+    from falsifiable.validation.binding import BindingError, check_options
+
+    try:
+        check_options(place.workspace, asked.artifacts)
+    except BindingError as error:
+        return str(error).replace("--artifact", "--contracts-artifact")
+    return ""
+
+
+def _narrowed(workspace: Workspace, chosen: set[tuple[str, str]]) -> list[Any]:
+    """The contracts, each with the falsifiers that are chosen of it."""
+    narrowed = [
+        replace(one, falsifiers=tuple(claim for claim in one.falsifiers if (one.contract, claim.id) in chosen))
+        for one in workspace.contracts
+    ]
+    return [one for one in narrowed if one.falsifiers]
+
+
+def _judgement(data: Mapping[str, Any]) -> Judgement:
+    return Judgement.from_json(data)
+
+
+def _standings(workspace: Workspace, catalogue: Catalogue) -> dict[str, str]:
+    """Falsifier -> where it stands by recorded evidence: a status, or ``stale`` where that no longer applies."""
+    from falsifiable.evidence import Repository
+    from falsifiable.falsifier import SEMANTICS
+    from falsifiable.spec import open_ledger
+    from falsifiable.status import JudgingCode
+
+    code = JudgingCode.of(catalogue, SEMANTICS)
+    ledger = open_ledger(
+        workspace.root, tuple(workspace.contracts), code, Repository(workspace.root), ships=workspace.ships
+    )
+    return {
+        claim.falsifier: "stale" if claim.stale_status is not None else claim.status.name.lower()
+        for one in ledger.standings()
+        for claim in one.falsifiers
+    }
+
+
+def _bound(given: Iterable[str]) -> dict[str, Path]:
+    from falsifiable.artifacts import ArtifactError
+    from falsifiable.artifacts.sources.remote_path import place_of
+
+    bound = {}
+    for one in given:
+        role, equals, path = one.partition("=")
+        if not (role and equals and path):
+            raise pytest.UsageError(f"--contracts-artifact {one!r}: expected ROLE=PATH")
+        try:
+            bound[role] = place_of(path)
+        except ArtifactError as error:
+            raise pytest.UsageError(f"--contracts-artifact {role}: {explained(str(error))}") from error
+    return bound
+
+
+def _reached(folder: Path, config: pytest.Config) -> bool:
+    """Whether pytest comes by ``folder``, or by something in it that was named, without being told to."""
+    for argument in config.args:
+        named = (config.invocation_params.dir / argument.partition("::")[0]).resolve()
+        if folder.is_relative_to(named) or named.is_relative_to(folder):
+            return True
+    return False

@@ -1,0 +1,45 @@
+"""A judgement as a test shows it: the counterexample, and nothing of how it was found."""
+
+from __future__ import annotations
+
+from falsifiable.contracts import FalsifierDeclaration
+from falsifiable.evidence import short
+from falsifiable.report.console import measured
+from falsifiable.report.text import clean
+from falsifiable.validation.results import Judgement
+
+
+def falsified_text(judgement: Judgement, declared: FalsifierDeclaration, place: str) -> str:
+    """Several lines, the first of which is the counterexample: it is what short summaries keep."""
+    lines = [explained(judgement.verdict.found) or "it does not hold"]
+    lines.append(f"  falsified: {judgement.falsifier} of {judgement.contract}, check {judgement.check}")
+    lines.append(f"  claim:     {clean(judgement.claim)}")
+    if declared.if_falsified and judgement.falsifier == declared.id:
+        lines.append(f"  means:     {clean(declared.if_falsified)}")
+    for artifact in judgement.artifacts:
+        lines.append(
+            f"  on:        {artifact.role} = {clean(artifact.path) or 'a command'} ({short(artifact.digest)})"
+        )
+    if judgement.verdict.measurements:
+        lines.append(f"  measured:  {measured(judgement.verdict)}")
+    lines.append(f"  claimed:   {place}")
+    lines.append(f"  next:      contract explain {judgement.check}")
+    return "\n".join(lines)
+
+
+def vacuous_text(judgement: Judgement) -> str:
+    """Why a verdict that held counts for nothing."""
+    survivors = [one.counterexample for one in judgement.challenges if one.outcome == "survived"]
+    why = f"it let through {', '.join(survivors)}" if survivors else "it ships no counterexample"
+    return f"vacuous: check {judgement.check} cannot fail ({why}), so that it held counts for nothing"
+
+
+def inconclusive_text(judgement: Judgement) -> str:
+    """Why nothing could be said, on one line."""
+    said = explained(judgement.verdict.found) or "no reason was given"
+    return f"inconclusive: {said.replace('--run-commands', '--contracts-commands').replace('--artifact ', '--contracts-artifact ')}"
+
+
+def explained(text: str) -> str:
+    """A text of a file or a worker on one line, safe to print."""
+    return clean(text).strip()

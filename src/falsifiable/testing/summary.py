@@ -1,0 +1,47 @@
+"""What a test run says of its contracts at the end, and when it may not end well."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from falsifiable.validation.results import COULD_NOT_RUN
+
+OUTCOME = "falsifiable.outcome"
+CAUSE = "falsifiable.cause"
+"""Under which names a report carries what was found; as properties, they stand in JUnit files too."""
+
+
+class Summary:
+    """Listens to the reports of all processes; held by the one that prints."""
+
+    def __init__(self, strict: bool) -> None:
+        self._strict = strict
+        self._outcomes: Counter[str] = Counter()
+        self._not_run: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count a falsifier."""
+        said = dict(report.user_properties)
+        if report.when != "call" or OUTCOME not in said:
+            return
+        self._outcomes[str(said[OUTCOME])] += 1
+        if said.get(CAUSE) in COULD_NOT_RUN:
+            self._not_run.append(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A falsifier that crashed, hung or could not read its file is skipped; the run is no success for it."""
+        if self._not_run and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The counts of ``contract validate``, and what could not be run."""
+        if not self._outcomes:
+            return
+        said = ", ".join(f"{self._outcomes[one]} {one}" for one in ("held", "falsified", "inconclusive"))
+        terminalreporter.section("contracts", sep="-")
+        terminalreporter.write_line(f"{self._outcomes.total()} falsifiers: {said}")
+        if self._not_run:
+            terminalreporter.write_line(f"could not be run, for which this run fails: {', '.join(self._not_run)}")
