@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 
-from falsifiable.artifacts import ArtifactError
+from falsifiable.artifacts import ArtifactError, open_run
+from falsifiable.artifacts.sources.remote_path import place_of
 from falsifiable.testing.session import ContractSession
 
-if TYPE_CHECKING:
-    from falsifiable.validation.binding import Role
-
+Bound = tuple[Path, str | None]
 FixtureKind = Literal["model", "tokenizer", "run"]
 ROLES: Mapping[FixtureKind, tuple[str, ...]] = {
     "model": ("model", "trained", "export"),
@@ -32,11 +31,35 @@ def bound_artifact(config: pytest.Config, kind: FixtureKind, role: str | None) -
     from falsifiable.artifacts.kinds import open_artifact
 
     names = ROLES[kind] if role is None else (role,)
-    for one in _bindings(config, kind, names):
-        try:
-            return open_artifact(kind, one[0], pattern=one[1])
-        except ArtifactError as error:
-            pytest.fail(str(error), pytrace=False)
-    wanted = " or ".join(names)
-    pytest.skip(f"no {kind} is bound: name the role {wanted} in artifacts.yaml, or pass "
-                f"--contracts-artifact {names[0]}=PATH")  # fmt: skip
+    session = ContractSession.of(config)
+    try:
+        for name in names:
+            if bound := _binding(session, config, kind, name):
+                return open_artifact(kind, bound[0], pattern=bound[1])
+    except ArtifactError as error:
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(
+        f"no {kind} is bound; name the role {' or '.join(names)} in artifacts.yaml, or pass "
+        f"--contracts-artifact {names[0]}=PATH"
+    )
+
+
+def _binding(session: ContractSession, config: pytest.Config, kind: FixtureKind, role: str) -> Bound | None:
+    """Where the artifact of ``role`` lies, and how a line of it is read where it is a plain log; None for nowhere."""
+    asked = session.asked
+    if role in asked.artifacts:
+        return asked.artifacts[role], None
+    if asked.run is not None:
+        return _in_run(asked.run, kind, role)
+    workspace = session.place(config.invocation_params.dir).workspace
+    binding = workspace.bindings.get(role)
+    if binding is None or binding.command:
+        return None
+    return (place_of(binding.url) if binding.url else workspace.root / str(binding.path)), binding.pattern
+
+
+def _in_run(folder: Path, kind: FixtureKind, role: str) -> Bound | None:
+    if kind == "run":
+        return (folder, None) if role == "run" else None
+    record = open_run(folder)
+    return (record.folder / record.artifacts[role].path, None) if role in record.artifacts else None

@@ -16,10 +16,10 @@ def falsified_text(judgement: Judgement, declared: FalsifierDeclaration, place: 
     lines.append(f"  claim:     {clean(judgement.claim)}")
     if declared.if_falsified and judgement.falsifier == declared.id:
         lines.append(f"  means:     {clean(declared.if_falsified)}")
-    for artifact in judgement.artifacts:
-        lines.append(
-            f"  on:        {artifact.role} = {clean(artifact.path) or 'a command'} ({short(artifact.digest)})"
-        )
+    lines += [
+        f"  on:        {one.role} = {clean(one.path) or 'a command'} ({short(one.digest)})"
+        for one in judgement.artifacts
+    ]
     if judgement.verdict.measurements:
         lines.append(f"  measured:  {measured(judgement.verdict)}")
     lines.append(f"  claimed:   {place}")
@@ -37,7 +37,9 @@ def vacuous_text(judgement: Judgement) -> str:
 def inconclusive_text(judgement: Judgement) -> str:
     """Why nothing could be said, on one line."""
     said = explained(judgement.verdict.found) or "no reason was given"
-    return f"inconclusive: {said.replace('--run-commands', '--contracts-commands').replace('--artifact ', '--contracts-artifact ')}"
+    for option, here in (("--run-commands", "--contracts-commands"), ("--artifact ", "--contracts-artifact ")):
+        said = said.replace(option, here)
+    return f"inconclusive: {said}"
 
 
 def explained(text: str) -> str:
