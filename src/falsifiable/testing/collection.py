@@ -90,7 +90,7 @@ class FalsifierItem(pytest.Item):
         own = next((one for one in judgements if one.falsifier == self.declared.id), None)
         falsified = [one for one in (own, *self._unsound(judgements)) if one and one.verdict.outcome == "falsified"]
         outcome, said = _outcome(own)
-        self._report("falsified" if falsified else outcome, own)
+        self._report(outcome, own)
         if falsified:
             place = f"{self.parent.file.path}:{self.line}"
             raise Falsified("\n\n".join(falsified_text(one, self.declared, place) for one in falsified))

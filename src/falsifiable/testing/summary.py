@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from falsifiable.report.text import counted
 from falsifiable.validation.results import COULD_NOT_RUN
 
 OUTCOME = "falsifiable.outcome"
@@ -16,10 +17,10 @@ CAUSE = "falsifiable.cause"
 class Summary:
     """Listens to the reports of all processes; held by the one that prints."""
 
-    def __init__(self, strict: bool) -> None:
-        self._strict = strict
+    def __init__(self) -> None:
         self._outcomes: Counter[str] = Counter()
         self._not_run: list[str] = []
+        self._on_broken_files = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a falsifier."""
@@ -27,6 +28,7 @@ class Summary:
         if report.when != "call" or OUTCOME not in said:
             return
         self._outcomes[str(said[OUTCOME])] += 1
+        self._on_broken_files += report.failed and said.get(CAUSE) == "unsound"
         if said.get(CAUSE) in COULD_NOT_RUN:
             self._not_run.append(report.nodeid)
 
@@ -42,6 +44,11 @@ class Summary:
             return
         said = ", ".join(f"{self._outcomes[one]} {one}" for one in ("held", "falsified", "inconclusive"))
         terminalreporter.section("contracts", sep="-")
-        terminalreporter.write_line(f"{self._outcomes.total()} falsifiers: {said}")
+        terminalreporter.write_line(f"{counted(self._outcomes.total(), 'falsifier')}: {said}")
+        if self._on_broken_files:
+            terminalreporter.write_line(
+                f"failed because a file breaks the rules of its own format, and could not be asked: "
+                f"{counted(self._on_broken_files, 'falsifier')}"
+            )
         if self._not_run:
             terminalreporter.write_line(f"could not be run, for which this run fails: {', '.join(self._not_run)}")

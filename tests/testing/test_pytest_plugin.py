@@ -1,0 +1,271 @@
+"""Contracts as tests of pytest, run as a person runs them: pytest in a process of its own, in a workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from falsifiable.samples import write_specimens
+from tests.conftest import ARTIFACTS, CONTRACT
+
+Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def specimens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The specimens, written once."""
+    folder = tmp_path_factory.mktemp("specimens")
+    write_specimens(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the tests of this module know already: the same claims on the same bytes are judged once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, specimens: Path) -> Path:
+    """A workspace with one contract, all of whose claims hold, and an ordinary test."""
+    root = tmp_path / "workspace"
+    for relative, content in {
+        "contracts/shop.yaml": CONTRACT,
+        "artifacts.yaml": ARTIFACTS,
+        "pytest.ini": "[pytest]\naddopts = --strict-markers -p no:cacheprovider\ntestpaths = tests\n",
+        "tests/test_ordinary.py": "def test_ordinary():\n    pass\n",
+    }.items():
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    shutil.copytree(specimens / "run", root / "run")
+    return root
+
+
+@pytest.fixture
+def run_pytest(workspace: Path, cache: Path) -> Pytest:
+    """Run pytest in the workspace with the plugin, which an installation announces by an entry point."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "pytest_falsifiable", *arguments],
+            cwd=workspace, env={**os.environ, "FALSIFIABLE_CACHE": str(cache), "COLUMNS": "200", **environment},
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace ``old``, which must occur."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_each_falsifier_is_an_item_with_a_readable_id(run_pytest):
+    done = run_pytest("--contracts", "-v")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for number in (1, 2, 3):
+        assert f"contracts/shop.yaml::FALSIFY-SHOP-00{number} PASSED" in done.stdout
+    assert "tests/test_ordinary.py::test_ordinary PASSED" in done.stdout
+    assert "3 falsifiers: 3 held, 0 falsified, 0 inconclusive" in done.stdout
+
+
+def test_nothing_is_collected_unless_asked_for(run_pytest):
+    done = run_pytest("-v", ".")
+    assert done.returncode == 0
+    assert "1 passed" in done.stdout
+    assert "FALSIFY" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["contracts/shop.yaml::FALSIFY-SHOP-003"], ["-o", "contracts=true", "-k", "003"]]
+)
+def test_a_contract_is_asked_for_by_name_or_by_setting(run_pytest, arguments):
+    done = run_pytest("-v", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "contracts/shop.yaml::FALSIFY-SHOP-003 PASSED" in done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_a_failure_shows_the_counterexample_and_not_the_machinery(run_pytest, workspace):
+    edit(workspace / "contracts/shop.yaml", "equals: 56", "equals: 57")
+    done = run_pytest("--contracts", "contracts")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "FALSIFY-SHOP-003: The hidden size is that of the specimen" in done.stdout
+    assert "run/finetuned: hidden_size is 56, expected equal to 57" in done.stdout
+    assert "contracts/shop.yaml:18" in done.stdout
+    assert "FAILED contracts/shop.yaml::FALSIFY-SHOP-003 - Falsified: run/finetuned: hidden_size is 56" in done.stdout
+    assert "collection.py" not in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_a_sabotaged_weight_is_named(run_pytest, workspace):
+    model = workspace / "run/finetuned/model.safetensors"
+    data = bytearray(model.read_bytes())
+    header = int.from_bytes(data[:8], "little")
+    tensors = json.loads(data[8 : 8 + header])
+    start = 8 + header + tensors["model.norm.weight"]["data_offsets"][0]
+    width = 4 if tensors["model.norm.weight"]["dtype"] == "F32" else 2
+    data[start : start + width] = b"\xff" * (width - 1) + b"\x7f"
+    model.write_bytes(data)
+    done = run_pytest("contracts/shop.yaml::FALSIFY-SHOP-002")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "model.norm.weight" in done.stdout
+
+
+def test_a_broken_file_fails_what_rests_on_it(run_pytest, workspace):
+    model = workspace / "run/finetuned/model.safetensors"
+    model.write_bytes(model.read_bytes()[:-10])
+    done = run_pytest("--contracts", "contracts")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "missing 10 bytes" in done.stdout
+    assert "check artifact.sound" in done.stdout
+    assert "3 falsifiers: 0 held, 0 falsified, 3 inconclusive" in done.stdout
+    assert "3 failed" in done.stdout
+
+
+def test_what_is_inconclusive_is_skipped_with_its_reason(run_pytest, workspace):
+    (workspace / "artifacts.yaml").write_text("tokenizer: run/finetuned/tokenizer.json\n")
+    done = run_pytest("--contracts", "contracts", "-rs")
+    assert done.returncode == 0
+    assert "3 skipped" in done.stdout
+    assert "contracts/shop.yaml:14: inconclusive: role trained is not bound" in done.stdout
+    assert "--contracts-artifact trained=PATH" in done.stdout
+    strict = run_pytest("--contracts", "contracts", "--contracts-strict")
+    assert strict.returncode == 1
+    assert "3 failed" in strict.stdout
+
+
+def test_what_could_not_be_run_is_no_success(run_pytest, workspace):
+    (workspace / "run/finetuned/config.json").unlink()
+    (workspace / "artifacts.yaml").write_text("trained: run/other.bin\n")
+    (workspace / "run/other.bin").write_bytes(b"no model at all")
+    done = run_pytest("contracts/shop.yaml::FALSIFY-SHOP-002", "--contracts", "-rs")
+    assert "1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "could not be run, for which this run fails: contracts/shop.yaml::FALSIFY-SHOP-002" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_contract_that_is_not_valid_fails_its_collection(run_pytest, workspace):
+    edit(workspace / "contracts/shop.yaml", "check: weights.finite", "check: weights.finit")
+    done = run_pytest("--contracts")
+    assert done.returncode == 2
+    assert "contracts/shop.yaml:16:12: error: " in done.stdout
+    assert "weights.finite" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_fault_of_the_bindings_is_told_once(run_pytest, workspace):
+    (workspace / "contracts/second.yaml").write_text(
+        CONTRACT.replace("contract: shop", "contract: second").replace("-SHOP-", "-SECOND-")
+    )
+    with (workspace / "artifacts.yaml").open("a") as file:
+        file.write("tokeniser: run\n")
+    done = run_pytest("--contracts", "contracts")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout.count("artifacts.yaml:4:1: error: ") == 1
+    assert "nothing is put to the test before this is mended: artifacts.yaml:4:1" in done.stdout
+
+
+def test_markers_select_by_family(run_pytest):
+    done = run_pytest("--contracts", "-v", "-m", "family_weights")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FALSIFY-SHOP-002 PASSED" in done.stdout
+    assert "1 passed, 3 deselected" in done.stdout
+
+
+def test_markers_select_by_status(run_pytest):
+    listed = run_pytest("--contracts", "--collect-only", "-q", "-m", "status_proposed")
+    assert "FALSIFY-SHOP-001" in listed.stdout, listed.stdout + listed.stderr
+    none = run_pytest("--contracts", "--collect-only", "-q", "-m", "status_discharged")
+    assert "FALSIFY-SHOP-001" not in none.stdout
+
+
+def test_workers_collect_the_same_and_judge_once(run_pytest, workspace, tmp_path):
+    (workspace / "counted.py").write_text(
+        "import os, falsifiable.validation as validation\n"
+        "judge = validation.validate_workspace\n"
+        "def counting(*given, **named):\n"
+        "    open(os.environ['COUNTED'], 'a').write('judged\\n')\n"
+        "    return judge(*given, **named)\n"
+        "validation.validate_workspace = counting\n"
+    )
+    edit(workspace / "pytest.ini", "addopts = ", "addopts = -p counted ")
+    paths = os.pathsep.join(filter(None, (str(workspace), os.environ.get("PYTHONPATH"))))
+    done = run_pytest(
+        "--contracts", "-v", "-n", "2", "--dist", "load", PYTHONPATH=paths, COUNTED=str(tmp_path / "counted")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    assert (tmp_path / "counted").read_text() == "judged\n"
+
+
+def test_fixtures_open_what_is_bound(run_pytest, workspace):
+    (workspace / "tests/test_ordinary.py").write_text(
+        "import pytest\n"
+        "def test_all(model, tokenizer, run):\n"
+        "    assert tokenizer.size <= model.tensor('token_embedding').shape[0]\n"
+        "    assert run.run_id\n"
+        "@pytest.mark.parametrize('model', ['trained', 'init'], indirect=True)\n"
+        "def test_roles(model):\n"
+        "    assert model.config['hidden_size'] == 56\n"
+    )
+    done = run_pytest("-rs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed, 1 skipped" in done.stdout
+    assert "no model is bound; name the role init in artifacts.yaml" in done.stdout
+    of_run = run_pytest("-rs", "--contracts-run", "run")
+    assert "3 passed" in of_run.stdout, of_run.stdout
+
+
+def test_the_hypothesis_profile_is_the_same_everywhere(run_pytest, workspace):
+    (workspace / "tests/test_ordinary.py").write_text(
+        "from hypothesis import settings\n"
+        "def test_profile():\n"
+        "    assert settings().derandomize and settings().deadline is None\n"
+    )
+    assert run_pytest("--hypothesis-profile=falsifiable").returncode == 0
+    assert run_pytest().returncode == 1
+
+
+def test_junit_carries_what_a_verdict_rests_on(run_pytest, workspace):
+    run_pytest("contracts/shop.yaml::FALSIFY-SHOP-003", "--junitxml", "junit.xml")
+    (case,) = ElementTree.parse(workspace / "junit.xml").iter("testcase")
+    said = {one.get("name"): one.get("value") for one in case.iter("property")}
+    assert said["falsifiable.outcome"] == "held"
+    assert said["hidden_size"] == "56"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--contracts-artifact", "trained"], "--contracts-artifact 'trained': expected ROLE=PATH"),
+        (["--contracts-run", "nowhere"], "--contracts-run nowhere: there is no such folder"),
+        (["--contracts-artifact", "trainer=run"], "no contract has a role 'trainer'"),
+    ],
+)
+def test_wrong_usage_says_what_was_expected(run_pytest, arguments, said):
+    done = run_pytest("--contracts", *arguments)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_test_run_that_asks_for_nothing_imports_nothing(run_pytest, workspace):
+    (workspace / "tests/test_ordinary.py").write_text(
+        "import sys\ndef test_ordinary():\n"
+        "    assert not [name for name in sys.modules if name.partition('.')[0] == 'falsifiable']\n"
+    )
+    done = run_pytest()
+    assert done.returncode == 0, done.stdout
