@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from falsifiable.testing.collection import ContractCollector
 
 PROFILE = "falsifiable"
-_MARKERS = (
+MARKERS = (
     "contracts: a falsifier of a contract",
     "family_NAME: a falsifier whose check is called NAME.something, with _ for - (such as family_weights)",
-    "status_NAME: a falsifier that stands at NAME by the recorded evidence (such as status_partial, status_stale)",
+    *(
+        f"status_{name}: a falsifier that stands at {name.upper()} by the recorded evidence"
+        for name in ("proposed", "partial", "integration", "discharged", "falsified", "stale")
+    ),
 )
 
 
@@ -59,7 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the markers, and prepare what was asked for; first, because Hypothesis loads its profile here too."""
-    for line in _MARKERS:
+    for line in MARKERS:
         config.addinivalue_line("markers", line)
     if config.getoption("--hypothesis-profile", default=None) == PROFILE:
         from falsifiable.testing.profile import register_profile

@@ -56,7 +56,11 @@ def test_every_contract_and_the_schema_ship(contents):
 
 def test_nothing_else_ships(contents):
     top = {one.partition("/")[0] for one in contents}
-    assert {one for one in top if not one.endswith(".dist-info")} == {"falsifiable", "falsifiers"}
+    assert {one for one in top if not one.endswith(".dist-info")} == {
+        "falsifiable",
+        "falsifiers",
+        "pytest_falsifiable.py",
+    }
     assert not [one for one in contents if "__pycache__" in one or one.endswith(".pyc")]
 
 
@@ -65,6 +69,7 @@ def test_it_says_how_it_is_licensed_and_which_command_and_checks_it_brings(conte
         (points,) = [archive.read(one).decode() for one in contents if one.endswith("entry_points.txt")]
     assert "[console_scripts]\ncontract = falsifiable.cli:main\n" in points
     assert "[falsifiable.falsifiers]\nstandard = falsifiers\n" in points
+    assert "[pytest11]\npytest_falsifiable = pytest_falsifiable" in points
     assert any(one.endswith("licenses/LICENSE") for one in contents)
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import pytest_falsifiable
 from falsifiable.samples import write_specimens
+from falsifiable.status import Status
 from tests.conftest import ARTIFACTS, CONTRACT
 
 Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -142,9 +144,10 @@ def test_what_is_inconclusive_is_skipped_with_its_reason(run_pytest, workspace):
     assert "3 skipped" in done.stdout
     assert "contracts/shop.yaml:14: inconclusive: role trained is not bound" in done.stdout
     assert "--contracts-artifact trained=PATH" in done.stdout
-    strict = run_pytest("--contracts", "contracts", "--contracts-strict")
+    strict = run_pytest("contracts/shop.yaml::FALSIFY-SHOP-002", "--contracts-strict")
     assert strict.returncode == 1
-    assert "3 failed" in strict.stdout
+    assert "Falsified" not in strict.stdout
+    assert "1 failed" in strict.stdout
 
 
 def test_what_could_not_be_run_is_no_success(run_pytest, workspace):
@@ -171,7 +174,7 @@ def test_a_fault_of_the_bindings_is_told_once(run_pytest, workspace):
         CONTRACT.replace("contract: shop", "contract: second").replace("-SHOP-", "-SECOND-")
     )
     with (workspace / "artifacts.yaml").open("a") as file:
-        file.write("tokeniser: run\n")
+        file.write("again: {path: run, sha: abc}\n")
     done = run_pytest("--contracts", "contracts")
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stdout.count("artifacts.yaml:4:1: error: ") == 1
@@ -187,9 +190,21 @@ def test_markers_select_by_family(run_pytest):
 
 def test_markers_select_by_status(run_pytest):
     listed = run_pytest("--contracts", "--collect-only", "-q", "-m", "status_proposed")
-    assert "FALSIFY-SHOP-001" in listed.stdout, listed.stdout + listed.stderr
-    none = run_pytest("--contracts", "--collect-only", "-q", "-m", "status_discharged")
-    assert "FALSIFY-SHOP-001" not in none.stdout
+    assert "contracts/shop.yaml::FALSIFY-SHOP-001" in listed.stdout, listed.stdout + listed.stderr
+    assert "3/4 tests collected (1 deselected)" in listed.stdout
+
+
+def test_every_status_has_its_marker():
+    named = {one.partition(":")[0] for one in pytest_falsifiable.MARKERS}
+    assert {f"status_{one.name.lower()}" for one in Status} | {"status_stale"} <= named
+
+
+def test_what_is_doubtful_is_a_warning(run_pytest, workspace):
+    with (workspace / "artifacts.yaml").open("a") as file:
+        file.write("tokeniser: run\n")
+    done = run_pytest("--contracts", "--collect-only")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ContractWarning: artifacts.yaml:4:1: warning " in done.stdout
 
 
 def test_workers_collect_the_same_and_judge_once(run_pytest, workspace, tmp_path):
@@ -219,7 +234,7 @@ def test_fixtures_open_what_is_bound(run_pytest, workspace):
         "    assert run.run_id\n"
         "@pytest.mark.parametrize('model', ['trained', 'init'], indirect=True)\n"
         "def test_roles(model):\n"
-        "    assert model.config['hidden_size'] == 56\n"
+        "    assert model.config.hidden_size == 56\n"
     )
     done = run_pytest("-rs")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -233,10 +248,10 @@ def test_the_hypothesis_profile_is_the_same_everywhere(run_pytest, workspace):
     (workspace / "tests/test_ordinary.py").write_text(
         "from hypothesis import settings\n"
         "def test_profile():\n"
-        "    assert settings().derandomize and settings().deadline is None\n"
+        "    assert settings().derandomize and settings().deadline is None and settings().database is None\n"
     )
-    assert run_pytest("--hypothesis-profile=falsifiable").returncode == 0
-    assert run_pytest().returncode == 1
+    done = run_pytest("--hypothesis-profile=falsifiable")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_junit_carries_what_a_verdict_rests_on(run_pytest, workspace):

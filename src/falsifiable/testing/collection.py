@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from falsifiable.contracts import Contract, ContractFile, FalsifierDeclaration
-from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_of
+from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_of, warnings_of
 from falsifiable.testing.shown import falsified_text, inconclusive_text, vacuous_text
 from falsifiable.testing.summary import CAUSE, OUTCOME
 from falsifiable.validation.results import Judgement
@@ -23,7 +23,17 @@ class Falsified(Exception):
     """A claim is falsified; the text is the counterexample."""
 
 
-Falsified.__module__ = "builtins"  # as pytest's own outcomes: a short summary says the name, and not where it lives
+class Inconclusive(Exception):
+    """A claim could neither be held nor falsified, where that is to fail."""
+
+
+class ContractWarning(pytest.PytestWarning):
+    """Something in a contract or beside it is doubtful, and no fault."""
+
+
+Falsified.__module__ = Inconclusive.__module__ = (
+    "builtins"  # as pytest's own outcomes: a short summary says the name, and not where it lives
+)
 
 
 def collector_of(path: Path, parent: pytest.Collector) -> ContractCollector | None:
@@ -54,6 +64,8 @@ class ContractCollector(pytest.File):
         asked = ContractSession.of(self.config).asked
         if faults := faults_of(self.place, self.file) or check_bindings(self.place, asked):
             raise self.CollectError(faults)
+        for doubt in warnings_of(self.place, self.file):
+            self.warn(ContractWarning(str(doubt)))
         contract = self.file.contract
         assert contract is not None, "a contract without faults was read"  # noqa: S101
         for number, declared in enumerate(contract.falsifiers):
@@ -96,7 +108,7 @@ class FalsifierItem(pytest.Item):
             raise Falsified("\n\n".join(falsified_text(one, self.declared, place) for one in falsified))
         if outcome == "inconclusive":
             if ContractSession.of(self.config).asked.strict:
-                raise Falsified(f"{said}\n  --contracts-strict: what stays inconclusive fails")
+                raise Inconclusive(f"{said}\n  --contracts-strict: what stays inconclusive fails")
             raise pytest.skip.Exception(said, _use_item_location=True)
 
     def _judgements(self) -> tuple[Judgement, ...]:
@@ -121,19 +133,18 @@ class FalsifierItem(pytest.Item):
 
     def _report(self, outcome: str, judgement: Judgement | None) -> None:
         said: dict[str, object] = {
-            "contract": self.contract.contract,
-            "falsifier": self.declared.id,
-            "check": self.declared.check,
-            "outcome": outcome,
-            "cause": judgement.cause if judgement else "",
+            "falsifiable.contract": self.contract.contract,
+            "falsifiable.check": self.declared.check,
+            OUTCOME: outcome,
+            CAUSE: judgement.cause if judgement else "",
         }
-        self.user_properties += [(f"falsifiable.{name}", value) for name, value in said.items() if value]
+        self.user_properties += [(name, value) for name, value in said.items() if value]
         for one in judgement.verdict.measurements if judgement else ():
             self.user_properties.append((one.name, f"{one.value} {one.unit}".strip()))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The counterexample alone, and as its place the line of the claim; anything else as pytest shows it."""
-        if not isinstance(excinfo.value, Falsified):
+        if not isinstance(excinfo.value, (Falsified, Inconclusive)):
             return super().repr_failure(excinfo, style)
         shown = excinfo.getrepr(style="value")
         if shown.reprcrash is not None:
@@ -164,6 +175,3 @@ def _tellers(role: str, about: dict[str, set[str]]) -> set[str]:
 def _word(name: str) -> str:
     """A name as a marker."""
     return re.sub(r"\W", "_", name)
-
-
-__all__ = ["CAUSE", "OUTCOME", "ContractCollector", "Falsified", "FalsifierItem", "collector_of"]

@@ -56,6 +56,8 @@ class Asked:
 class Place:
     """One workspace of the test run, with the files of its contracts by their full path.
 
+    ``judgements`` are there once the first test has asked, ``told`` are the diagnostics that somebody has read.
+
     ``standings`` maps a falsifier to the word it stands at by recorded evidence; it is empty unless asked for.
     """
 
@@ -190,6 +192,19 @@ def faults_of(place: Place, file: ContractFile) -> str:
     if errors:
         return f"nothing is put to the test before this is mended: {errors[0].place} ({errors[0].rule})"
     return ""
+
+
+def warnings_of(place: Place, file: ContractFile) -> list[Diagnostic]:
+    """What is doubtful in ``file`` and, for the first file that asks, beside the contracts."""
+    of_contracts = {one.path for one in place.workspace.files}
+    found = [
+        one
+        for one in place.workspace.diagnostics
+        if one.severity == "warning" and (one.path == file.path or one.path not in of_contracts)
+    ]
+    new = [one for one in found if one not in place.told]
+    place.told += new
+    return new
 
 
 def check_bindings(place: Place, asked: Asked) -> str:
