@@ -1,4 +1,4 @@
-"""Every rule that a contract, ``artifacts.yaml``, plans, races, ship files, ``trust.yaml`` or amendments can break.
+"""Every rule that a contract (ours or pv's), ``artifacts.yaml``, plans, races, ship files, ``trust.yaml`` or amendments can break.
 
 Ids are stable: they stand in reports, in CI annotations and in people's notes, and are never given a new meaning.
 """
@@ -12,6 +12,7 @@ from falsifiable.contracts.rules.amendment_rules import AMENDMENT_RULES
 from falsifiable.contracts.rules.artifacts_rules import ARTIFACTS_RULES
 from falsifiable.contracts.rules.contract_rules import CONTRACT_RULES
 from falsifiable.contracts.rules.plan_rules import PLAN_RULES
+from falsifiable.contracts.rules.pv_rules import PV_RULES
 from falsifiable.contracts.rules.race_rules import RACE_RULES
 from falsifiable.contracts.rules.rule import Rule
 from falsifiable.contracts.rules.shape_rules import SHAPE_RULES
@@ -26,6 +27,7 @@ _BY_FILE = (
     SHAPE_RULES,
     CONTRACT_RULES,
     ARTIFACTS_RULES,
+    PV_RULES,
     PLAN_RULES,
     RACE_RULES,
     SHIP_RULES,
