@@ -1,0 +1,81 @@
+"""Contracts in the ``pv`` dialect, checked alone and together for what ``pv`` misses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from falsifiable.contracts.cycles import cycles
+from falsifiable.contracts.diagnostics import Position, quoted
+from falsifiable.contracts.faults import Faults
+from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.pv.cited_tests import CitedTests
+from falsifiable.contracts.pv.missed import report_missed
+from falsifiable.contracts.pv.reader import PvFile
+
+
+def check_pv(
+    files: Sequence[PvFile],
+    root: Path,
+    *,
+    contracts: Collection[str] = (),
+    limits: ContractLimits = DEFAULT_LIMITS,
+) -> tuple[PvFile, ...]:
+    """The same files, with everything added that pv does not notice.
+
+    Args:
+        files: the files as read, their paths relative to ``root`` or absolute.
+        root: the folder that cited tests and files are relative to.
+        contracts: names of contracts of ours, on which one of theirs may depend too.
+        limits: how many faults are reported of one file.
+    """
+    collected = {file.path: Faults(file.path, limits) for file in files}
+    tests = CitedTests(root)
+    for file in files:
+        if file.part is not None:
+            report_missed(file.part, root, tests, collected[file.path])
+    _reused(files, collected)
+    _dependencies(files, root, set(contracts), collected)
+    return tuple(file.with_diagnostics(collected[file.path].sorted()) for file in files)
+
+
+def _reused(files: Sequence[PvFile], faults: Mapping[str, Faults]) -> None:
+    """Report each id that another file has: of tests and of harnesses."""
+    first: dict[str, tuple[PvFile, Position]] = {}
+    for file in files:
+        for name, place in _ids(file):
+            other, where = first.setdefault(name, (file, place))
+            if other is not file:
+                message = f"the id {quoted(name)} stands already in {other.path}:{where.line}"
+                faults[file.path].add("PV-ID-REUSED", place, message, "choose another; reports name a test by its id")
+
+
+def _ids(file: PvFile) -> Iterator[tuple[str, Position]]:
+    if file.part is not None:
+        for key in ("falsification_tests", "kani_harnesses"):
+            yield from ((one.text("id"), one.place("id")) for one in file.part.parts(key) if one.text("id"))
+
+
+def _dependencies(
+    files: Sequence[PvFile], root: Path, contracts: Collection[str], faults: Mapping[str, Faults]
+) -> None:
+    by_stem = {file.stem: file for file in reversed(files)}
+    for file in files:
+        for name, place in _depends_on(file):
+            beside = (root / file.path).parent / f"{name}.yaml"
+            if name in by_stem or name in contracts or ("/" not in name and beside.is_file()):
+                continue
+            message = f"depends_on: there is no contract {quoted(name)}, neither given nor beside this file"
+            faults[file.path].unknown("PV-DEPENDS-UNKNOWN", place, name, message, by_stem, "contracts")
+    edges = {
+        name: [(one, (file, place)) for one, place in _depends_on(file) if one in by_stem]
+        for name, file in sorted(by_stem.items())
+    }
+    for cycle, (file, place) in cycles(edges):
+        message = f"depends_on: these contracts depend on each other: {' -> '.join(cycle)}"
+        faults[file.path].add("PV-DEPENDS-CYCLE", place, message, "remove one of these dependencies")
+
+
+def _depends_on(file: PvFile) -> tuple[tuple[str, Position], ...]:
+    metadata = file.part.part("metadata") if file.part is not None else None
+    return metadata.texts("depends_on") if metadata else ()
