@@ -18,6 +18,8 @@ from falsifiable.cli.common import (
     run_validation,
     validation_options,
 )
+from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.cli.pv import judge_pv, named_pv, summary, tell_pv
 from falsifiable.cli.specs import known_specs
 from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
 from falsifiable.report.text import counted
@@ -34,6 +36,9 @@ from falsifiable.spec import amendments_of
 def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: bool, form: str) -> int:
     """Check all contracts (or those named), and run every falsifier whose artifacts are bound.
 
+    CONTRACT is the name of a contract or its file. A file in the dialect of pv, or a folder of them, is checked as it
+    stands, wherever it lies: by pv's own rules, and for what pv misses.
+
     Roles are bound by artifacts.yaml, by --run and by --artifact, the last winning. A verdict already reached on the
     same bytes with the same code is not computed again. Only the cache is written to.
 
@@ -41,7 +46,19 @@ def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: boo
     Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined (with
     --strict: something stayed inconclusive), 4 wrong usage or invalid contract.
     """
+    pv_code = ExitCode.HELD
+    if asked.contracts:
+        theirs, others = named_pv(asked.contracts)
+        if theirs:
+            pv_code = tell_pv(judge_pv(theirs, asked.root), form, strict=strict)
+            if not others or pv_code == ExitCode.INVALID:
+                return pv_code
+        asked = replace(asked, contracts=others)
     workspace, catalogue = open_workspace(asked.root)
+    if workspace.pv and not asked.contracts:
+        click.echo(summary(workspace.pv), err=True)
+        if not workspace.contracts:
+            return ExitCode.NOTHING_EXAMINED if strict else ExitCode.HELD
     if no_run:
         contracts = chosen_contracts(workspace, asked.contracts)
         falsifiers = sum(len(contract.falsifiers) for contract in contracts)
@@ -61,4 +78,4 @@ def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: boo
         print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
     if record:
         record_results(workspace, results, judging_code(catalogue), regions=False)
-    return exit_code(results, strict=strict)
+    return combined([pv_code, exit_code(results, strict=strict)])

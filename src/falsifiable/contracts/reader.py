@@ -13,8 +13,12 @@ from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.model import Contract
 from falsifiable.contracts.nodes import Index, Node, Trail, index
+from falsifiable.contracts.pv.dialect import speaks_pv
 from falsifiable.contracts.shapes import record_shape
-from falsifiable.contracts.yaml_reader import read_yaml
+from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
+
+SHORTER = "split it into several contracts"
+"""What to do about a contract that is too large to be read."""
 
 CONTRACT_SHAPE_RULES = ShapeRules(
     unknown_key="CONTRACT-UNKNOWN-KEY",
@@ -66,13 +70,20 @@ class ContractFile:
 def read_contract(source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS) -> ContractFile:
     """Read one contract file: its bytes, its YAML and its shape. What it means is checked by ``check_contracts``.
 
+    A file in the dialect of ``pv`` is no contract of ours, and no fault either: it yields neither.
+
     Args:
         source: the file, or its bytes.
         shown: the path to name in diagnostics; the path itself when absent.
         limits: what the file may cost.
     """
-    file = read_yaml(source, shown=shown, limits=limits, shorter="split it into several contracts")
-    if file.root is None:
+    file = read_yaml(source, shown=shown, limits=limits, shorter=SHORTER)
+    return built_contract(file, source if isinstance(source, Path) else None, limits)
+
+
+def built_contract(file: YamlFile, path: Path | None, limits: ContractLimits = DEFAULT_LIMITS) -> ContractFile:
+    """The contract that a YAML file states, with the faults of its shape; ``path`` is where the file lies."""
+    if file.root is None or speaks_pv(file.root):
         return ContractFile(file.path, file.digest, None, file.diagnostics)
     faults = Faults(file.path, limits)
     builder = Builder(faults, CONTRACT_SHAPE_RULES)
@@ -80,5 +91,5 @@ def read_contract(source: Path | bytes, *, shown: str = "", limits: ContractLimi
     diagnostics = tuple(sorted((*file.diagnostics, *faults.sorted()), key=lambda one: (one.line, one.column)))
     contract = None
     if built is not INVALID and not diagnostics:
-        contract = replace(built, path=source if isinstance(source, Path) else None, digest=file.digest)
+        contract = replace(built, path=path, digest=file.digest)
     return ContractFile(file.path, file.digest, contract, diagnostics, index(file.root), builder.parts)

@@ -14,9 +14,13 @@ from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.model import ArtifactDeclaration, Contract, Kind
 from falsifiable.contracts.nodes import ScalarNode
-from falsifiable.contracts.reader import ContractFile, read_contract
+from falsifiable.contracts.pv.check import check_pv
+from falsifiable.contracts.pv.dialect import speaks_pv
+from falsifiable.contracts.pv.reader import PvFile, pv_file
+from falsifiable.contracts.reader import SHORTER, ContractFile, built_contract
 from falsifiable.contracts.ship_check import Ships, load_ships
 from falsifiable.contracts.signature import CheckSignature
+from falsifiable.contracts.yaml_reader import read_yaml
 
 CONTRACTS_FOLDER = "contracts"
 CONTRACT_SUFFIX = ".yaml"
@@ -30,7 +34,8 @@ class Workspace:
     ``bindings`` the sound lines of ``artifacts.yaml`` by ``ROLE`` or ``CONTRACT/ROLE``. With an error among the
     ``diagnostics`` nothing should be run. ``shipped`` says that the workspace has no contracts of its own and those
     that come with the package are used. ``ships`` are the ship files under ``spec/``, read where all contracts are
-    sound: what a ship file names can only be looked for among these.
+    sound: what a ship file names can only be looked for among these. ``pv`` are the contracts written for ``pv``; they
+    state no claims that a check of ours could refute, and are checked as they stand.
     """
 
     root: Path
@@ -41,6 +46,7 @@ class Workspace:
     diagnostics: tuple[Diagnostic, ...]
     shipped: bool = False
     ships: Ships = field(default_factory=Ships)
+    pv: tuple[PvFile, ...] = ()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -106,19 +112,32 @@ def load_workspace(
     own = contracts_folder or root / CONTRACTS_FOLDER
     shipped = contracts_folder is None and not any(own.rglob("*.y*ml"))
     folder = shipped_contracts() if shipped else own
-    read = [read_contract(path, shown=_shown(path, root), limits=limits) for path in contract_paths(folder)]
+    read, theirs = _read(contract_paths(folder), root, limits)
     files = check_contracts(read, signatures, limits=limits)
-    diagnostics = [one for file in files for one in file.diagnostics]
+    contracts = tuple(file.contract for file in files if file.contract is not None)
+    pv = check_pv(theirs, root, contracts={one.contract for one in contracts}, limits=limits) if theirs else ()
+    diagnostics = [one for file in (*files, *pv) for one in file.diagnostics]
     diagnostics += _passed_over(folder, root)
     bindings: dict[str, Binding] = {}
     artifacts = root / ARTIFACTS_FILE
     if artifacts.exists() or artifacts.is_symlink():
         bindings, found = read_bindings(artifacts, _declared(files), shown=_shown(artifacts, root), limits=limits)
         diagnostics += found
-    contracts = tuple(file.contract for file in files if file.contract is not None)
     ships = load_ships(root, contracts, limits=limits) if len(contracts) == len(files) else Ships()
     diagnostics += ships.diagnostics
-    return Workspace(root, folder, files, contracts, bindings, tuple(diagnostics), shipped, ships)
+    return Workspace(root, folder, files, contracts, bindings, tuple(diagnostics), shipped, ships, pv)
+
+
+def _read(paths: list[Path], root: Path, limits: ContractLimits) -> tuple[list[ContractFile], list[PvFile]]:
+    """The files in our own dialect and those in that of ``pv``."""
+    ours, theirs = [], []
+    for path in paths:
+        file = read_yaml(path, shown=_shown(path, root), limits=limits, shorter=SHORTER)
+        if speaks_pv(file.root):
+            theirs.append(pv_file(file, path, limits))
+        else:
+            ours.append(built_contract(file, path, limits))
+    return ours, theirs
 
 
 def _shown(path: Path, root: Path) -> str:

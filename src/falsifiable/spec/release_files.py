@@ -72,5 +72,5 @@ def last_release(repository: Repository, spec: str) -> LastRelease | None:
         for path, data in repository.files_at(commit, CONTRACTS_FOLDER, CONTRACT_SUFFIX).items()
     }
     contracts = tuple(one.contract for one in read.values() if one.contract is not None)
-    unreadable = {path: one.diagnostics[0] for path, one in read.items() if one.contract is None}
+    unreadable = {path: one.diagnostics[0] for path, one in read.items() if one.diagnostics}
     return LastRelease(commit, contracts, unreadable)

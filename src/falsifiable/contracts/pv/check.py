@@ -24,7 +24,7 @@ def check_pv(
     """The same files, with everything added that pv does not notice.
 
     Args:
-        files: the files as read, their paths relative to ``root`` or absolute.
+        files: the files as read.
         root: the folder that cited tests and files are relative to.
         contracts: names of contracts of ours, on which one of theirs may depend too.
         limits: how many faults are reported of one file.
@@ -35,7 +35,7 @@ def check_pv(
         if file.part is not None:
             report_missed(file.part, root, tests, collected[file.path])
     _reused(files, collected)
-    _dependencies(files, root, set(contracts), collected)
+    _dependencies(files, set(contracts), collected)
     return tuple(file.with_diagnostics(collected[file.path].sorted()) for file in files)
 
 
@@ -56,14 +56,11 @@ def _ids(file: PvFile) -> Iterator[tuple[str, Position]]:
             yield from ((one.text("id"), one.place("id")) for one in file.part.parts(key) if one.text("id"))
 
 
-def _dependencies(
-    files: Sequence[PvFile], root: Path, contracts: Collection[str], faults: Mapping[str, Faults]
-) -> None:
+def _dependencies(files: Sequence[PvFile], contracts: Collection[str], faults: Mapping[str, Faults]) -> None:
     by_stem = {file.stem: file for file in reversed(files)}
     for file in files:
         for name, place in _depends_on(file):
-            beside = (root / file.path).parent / f"{name}.yaml"
-            if name in by_stem or name in contracts or ("/" not in name and beside.is_file()):
+            if name in by_stem or name in contracts or _lies_beside(file, name):
                 continue
             message = f"depends_on: there is no contract {quoted(name)}, neither given nor beside this file"
             faults[file.path].unknown("PV-DEPENDS-UNKNOWN", place, name, message, by_stem, "contracts")
@@ -74,6 +71,11 @@ def _dependencies(
     for cycle, (file, place) in cycles(edges):
         message = f"depends_on: these contracts depend on each other: {' -> '.join(cycle)}"
         faults[file.path].add("PV-DEPENDS-CYCLE", place, message, "remove one of these dependencies")
+
+
+def _lies_beside(file: PvFile, name: str) -> bool:
+    """Whether the folder of ``file`` holds a contract of this name, which was not asked for."""
+    return file.source is not None and "/" not in name and (file.source.parent / f"{name}.yaml").is_file()
 
 
 def _depends_on(file: PvFile) -> tuple[tuple[str, Position], ...]:

@@ -90,8 +90,8 @@ class PartReader:
         self.sound = True
         self._faults = faults
 
-    def read(self, block: Block, node: MappingNode, required: bool = True) -> Part:
-        """The values of ``node``; with ``required`` off, a key that must be there may be missing."""
+    def read(self, block: Block, node: MappingNode) -> Part:
+        """The values of ``node``, after reporting what is wrong with it."""
         values: dict[str, Any] = {}
         places: dict[str, Position] = {}
         beside: list[Entry] = []
@@ -105,10 +105,9 @@ class PartReader:
             value = self._value(key, entry.value, entry.key)
             if value is not None:
                 values[entry.key] = value
-        if required:
-            for name, key in keys.items():
-                if key.required and name not in places:
-                    self._missing(name, block, node.position)
+        for name, key in keys.items():
+            if key.required and name not in places:
+                self._missing(name, block, node.position)
         if beside:
             self._beside(beside, block)
         return Part(node.position, values, places, tuple(one for one in beside if one.key in TYPED_STATUSES))

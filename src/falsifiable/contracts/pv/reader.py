@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from falsifiable.contracts.diagnostics import Diagnostic
@@ -12,19 +12,17 @@ from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.nodes import Entry, MappingNode, Node, ScalarNode
 from falsifiable.contracts.pv.as_pv import report_as_pv
 from falsifiable.contracts.pv.parts import Part, PartReader
-from falsifiable.contracts.pv.shape import CONTRACT
+from falsifiable.contracts.pv.shape import CONTRACT, OTHER_KIND
+from falsifiable.contracts.reader import SHORTER
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
-
-_OURS = frozenset({"contract", "falsifiers"})
-_THEIRS = frozenset({*CONTRACT.keys, "bindings"}) - {"enforcement"}
-
 
 @dataclass(frozen=True, slots=True)
 class PvFile:
     """One file in the ``pv`` dialect.
 
     ``part`` is what could be read of it (None where it is no YAML), ``sound`` whether pv could read it, ``proves``
-    whether it describes a kernel, whose claims must be proved (a registry or another kind need not be).
+    whether it describes a kernel, whose claims must be proved (a registry or another kind need not be). ``source`` is
+    where it lies; ``path`` is as shown in diagnostics.
     """
 
     path: str
@@ -33,6 +31,7 @@ class PvFile:
     diagnostics: tuple[Diagnostic, ...]
     sound: bool = False
     proves: bool = True
+    source: Path | None = None
 
     @property
     def stem(self) -> str:
@@ -47,13 +46,7 @@ class PvFile:
     def with_diagnostics(self, more: Iterable[Diagnostic]) -> PvFile:
         """The same file with ``more`` diagnostics, in the order of the file."""
         both = sorted((*self.diagnostics, *more), key=lambda one: (one.line, one.column))
-        return PvFile(self.path, self.digest, self.part, tuple(both), self.sound, self.proves)
-
-
-def speaks_pv(root: MappingNode | None) -> bool:
-    """Whether a file is written for ``pv``: it has a block of that dialect, and neither name nor falsifiers of ours."""
-    keys = {entry.key for entry in root.entries} if root is not None else set()
-    return bool(keys & _THEIRS) and not keys & _OURS
+        return replace(self, diagnostics=tuple(both))
 
 
 def read_pv(source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS) -> PvFile:
@@ -64,27 +57,26 @@ def read_pv(source: Path | bytes, *, shown: str = "", limits: ContractLimits = D
         shown: the path to name in diagnostics; the path itself when absent.
         limits: what the file may cost.
     """
-    return pv_file(read_yaml(source, shown=shown, limits=limits, shorter="split it into several contracts"), limits)
+    file = read_yaml(source, shown=shown, limits=limits, shorter=SHORTER)
+    return pv_file(file, source if isinstance(source, Path) else None, limits)
 
 
-def pv_file(file: YamlFile, limits: ContractLimits = DEFAULT_LIMITS) -> PvFile:
+def pv_file(file: YamlFile, source: Path | None = None, limits: ContractLimits = DEFAULT_LIMITS) -> PvFile:
     """The contract that a YAML file states in the ``pv`` dialect, with the faults of its shape and all of pv's rules.
 
     ``pv`` stops at the first fault of the shape and then applies none of its rules; here all such faults are told.
     """
     if file.root is None:
-        return PvFile(file.path, file.digest, None, file.diagnostics)
+        return PvFile(file.path, file.digest, None, file.diagnostics, source=source)
     faults = Faults(file.path, limits)
     reader = PartReader(faults)
     proves = _proves(file.root)
-    part = reader.read(CONTRACT, file.root, required=proves)
-    if not proves and "metadata" not in part.places:
-        faults.add("PV-MISSING-KEY", file.root.position, "the key 'metadata' is missing from this contract")
+    part = reader.read(CONTRACT if proves else OTHER_KIND, file.root)
     sound = reader.sound and not file.diagnostics
     if sound:
         report_as_pv(part, proves, faults)
     diagnostics = tuple(sorted((*file.diagnostics, *faults.sorted()), key=lambda one: (one.line, one.column)))
-    return PvFile(file.path, file.digest, part, diagnostics, sound, proves)
+    return PvFile(file.path, file.digest, part, diagnostics, sound, proves, source)
 
 
 def _proves(root: MappingNode) -> bool:

@@ -164,7 +164,10 @@ CONTRACT = Block(
         "coq_spec": Key("anything"),
     },
 )
-"""A whole file."""
+"""A whole file about a kernel."""
+
+OTHER_KIND = Block("contract", {**CONTRACT.keys, "equations": Key("named", nullable=False, block=_EQUATION)})
+"""A whole file about something else, such as a registry of data: it needs no equations."""
 
 TYPED_STATUSES = frozenset(
     {"status", "discharge_status", "discharged", "evidence_discharged_by", "algorithm_evidence", "verdict"}
