@@ -31,6 +31,7 @@ VERBS = {
     "race": "Predict many runs early, stop losers, promote leaders, judge by quorum over seeds.",
     "challenge": "Prove that falsifiers can fail, and list what none of them guards.",
     "diff": "Show how contracts changed, and the version each change demands.",
+    "import": "Write a contract of ours for each that was written for pv.",
     "inspect": "Show what a model, tokenizer, run, corpus or table holds.",
     "explain": "Explain a check, a claim, a rule, a status or an exit code.",
     "schema": "Print the path of the JSON Schema for contract files.",

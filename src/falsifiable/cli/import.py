@@ -1,0 +1,77 @@
+"""``contract import``: a contract written for another tool, as one of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from falsifiable.cli import Failure
+from falsifiable.cli.common import root_option, traceback_option, write_named
+
+
+@click.command()
+@click.argument("dialect", type=click.Choice(["pv"]), metavar="pv")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; by default contracts/NAME.yaml in the workspace.",
+)
+@root_option
+@traceback_option
+def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Path | None) -> None:  # noqa: ARG001
+    """Write an equivalent contract of ours for each FILE that was written for pv. Nothing that exists is overwritten.
+
+    Each falsification test and each kani harness becomes a claim whose check is a command. Those that name a test which
+    can be run as it stands (a pytest id, a cargo command) come with a line for artifacts.yaml; the others stay PROPOSED
+    until somebody writes the test. Equations and proof obligations become comments; a status that was typed is dropped.
+
+    \b
+    Example:
+        contract import pv contracts/softmax-kernel-v1.yaml --output contracts/softmax.yaml
+    """
+    from falsifiable.contracts.pv.reader import read_pv
+    from falsifiable.contracts.pv.translation import contract_name, translated
+    from falsifiable.contracts.workspace import CONTRACTS_FOLDER, find_root
+
+    if output and len(files) > 1:
+        raise click.UsageError(f"--output names one file, and {len(files)} are to be imported")
+    read = [read_pv(path, shown=path.as_posix()) for path in files]
+    for fault in (fault for one in read for fault in one.diagnostics):
+        click.echo(str(fault), err=True)
+    if invalid := [one.path for one in read if not one.valid]:
+        raise Failure(f"{', '.join(invalid)}: not valid, so nothing was written; correct it first")
+    place = root or find_root(Path.cwd())
+    known = {*(contract_name(one) for one in read), *_names(place)}
+    written = [(output or place / CONTRACTS_FOLDER / f"{contract_name(one)}.yaml", one) for one in read]
+    if there := [path.as_posix() for path, _ in written if path.exists()]:
+        raise Failure(f"{', '.join(there)} exists already, so nothing was written; name another file after --output")
+    bindings: list[str] = []
+    for path, one in written:
+        translation = translated(one, known)
+        write_named(path, translation.text, "--output")
+        bindings += translation.bindings
+        click.echo(f"wrote {path}: {_told(len(translation.bindings), translation.unbound)}")
+        if translation.not_required:
+            click.echo(f"  left out of 'requires', until imported too: {', '.join(translation.not_required)}")
+        if translation.left_out:
+            click.echo(f"  without a counterpart, and not carried over: {', '.join(translation.left_out)}")
+    if bindings:
+        click.echo("Add to artifacts.yaml, then contract validate --run-commands:")
+        click.echo("\n".join(bindings))
+
+
+def _names(root: Path) -> list[str]:
+    """The names of the contracts of ours in the workspace, whatever else is wrong with them."""
+    from falsifiable.contracts import read_contract
+    from falsifiable.contracts.workspace import CONTRACTS_FOLDER, contract_paths
+
+    read = (read_contract(path).contract for path in contract_paths(root / CONTRACTS_FOLDER))
+    return [one.contract for one in read if one is not None]
+
+
+def _told(bound: int, unbound: tuple[str, ...]) -> str:
+    claims = bound + len(unbound)
+    said = f"{claims} claim{'' if claims == 1 else 's'}"
+    return said + (f", {len(unbound)} of them without a test that can be run" if unbound else "")
