@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,6 +24,9 @@ from falsifiable.contracts import (
     read_trust,
     read_yaml,
 )
+from falsifiable.contracts.pv.check import check_pv
+from falsifiable.contracts.pv.reader import read_pv
+from falsifiable.contracts.rules.pv_rules import AS_PV_RULES
 from falsifiable.race.deciding.read_race import read_race
 
 IN_WORDS = {rule.id for rule in RULES.values() if rule.wrong.startswith("(")}
@@ -114,6 +118,30 @@ def ship_faults(example: str) -> list[Diagnostic]:
     return list(file.diagnostics)
 
 
+PV = {
+    "metadata": "{version: 1.0.0, description: Softmax, references: [Bridle (1990)]}",
+    "equations": "{softmax: {formula: exp(x) / sum(exp(x))}}",
+    "proof_obligations": "[{id: SM-INV-001, type: invariant, property: the outputs sum to 1}]",
+    "falsification_tests": "[{id: FALSIFY-SM-001, rule: sum, prediction: it sums to 1, if_fails: no maximum}]",
+    "kani_harnesses": "[{id: KANI-SM-001, obligation: SM-INV-001, bound: 8}]",
+    "qa_gate": "{id: F-SM-001, name: Softmax}",
+}
+
+
+def of_pv(example: str) -> Sequence[Diagnostic]:
+    """The faults of a whole contract of pv with the keys of ``example``; every test in it is named by a pytest id."""
+    given = {line.partition(":")[0] for line in example.splitlines()}
+    text = "".join(f"{key}: {value}\n" for key, value in PV.items() if key not in given) + example
+    if " test: " not in text:
+        text = text.replace("if_fails: ", "test: test_softmax.py::test_the_sum, if_fails: ")
+    with TemporaryDirectory() as folder:
+        for path in (Path(folder), Path(folder, "tests")):
+            path.mkdir(exist_ok=True)
+            (path / "test_softmax.py").write_text("def test_the_sum(): ...\n")
+        (file,) = check_pv([read_pv(text.encode())], Path(folder))
+    return file.diagnostics
+
+
 TRUST = {
     "signers": '\n  ci: {key: "f7tICzy94nYPbae1yfvTUemCSff8f61KlrBkUtSHxHo="}',
     "specs": '\n  "*": {evidence: [ci]}',
@@ -146,6 +174,8 @@ def broken_by(
             found = of_amendment(example)
         elif rule.id.startswith("SHIP-"):
             found = ship_faults(example)
+        elif rule.id.startswith(("PV-", "SCHEMA-", "PROVABILITY-")):
+            found = of_pv(example)
         elif rule.id.startswith("TRUST-"):
             found = read_trust(complete_trust(example).encode())[1]
         else:
@@ -168,15 +198,18 @@ def test_the_right_example_breaks_no_rule(rule: str, broken_by: Callable[[Rule, 
 @pytest.mark.parametrize("rule", sorted(IN_WORDS))
 def test_a_rule_without_an_executable_example_is_broken_by_a_test(rule: str) -> None:
     tests = [
-        path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py") if path.name != "test_rules.py"
+        path.read_text("utf-8") for path in Path(__file__).parent.rglob("test_*.py") if path.name != "test_rules.py"
     ]
     assert any(f'"{rule}"' in text or f"{rule}:" in text for text in tests)
 
 
 def test_ids_say_which_file_they_are_about() -> None:
     assert all(
-        re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|RACE|SHIP|TRUST|AMENDMENT)(-[A-Z]+)+", rule) for rule in RULES
+        re.fullmatch(r"(YAML|CONTRACT|ARTIFACTS|PLAN|RACE|SHIP|TRUST|AMENDMENT|PV)(-[A-Z]+)+", rule)
+        for rule in RULES
+        if rule not in {one.id for one in AS_PV_RULES}
     )
+    assert all(re.fullmatch(r"(SCHEMA|PROVABILITY)-[0-9]{3}", one.id) for one in AS_PV_RULES)
 
 
 def test_a_page_has_everything_a_person_needs() -> None:

@@ -1,4 +1,4 @@
-"""``contract import``: a contract written for another tool, as one of ours."""
+"""``contract import``: a contract written for another tool, as one of ours."""  # noqa: N999 - a verb is the name of its module
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def _sources(root: Path) -> Iterator[Path]:
 
 
 def _definitions(body: _Body) -> Iterator[tuple[str, ast.stmt]]:
-    """Each name that ``body`` defines, imports or assigns, with what does; ``*`` where it imports all names of a module.
+    """Each name that ``body`` defines, imports or assigns, with what does; ``*`` where it imports all of a module.
 
     Both ways of an ``if`` and of a ``try`` count: which one is taken, only a run knows.
     """

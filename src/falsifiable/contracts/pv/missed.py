@@ -71,7 +71,9 @@ def _tests(contract: Part, tests: CitedTests, faults: Faults) -> None:
                     message = f"the falsification test {name} cites {quoted(str(citation))}: {missing}"
                     faults.add("PV-TEST-UNKNOWN", place, message, "pytest --collect-only -q lists the tests there are")
             elif not tests.defines(citation):
-                message = f"the falsification test {name} cites {quoted(citation.name)}, which no .py or .rs file defines"
+                message = (
+                    f"the falsification test {name} cites {quoted(citation.name)}, which no .py or .rs file defines"
+                )
                 faults.add("PV-TEST-ABSENT", place, message, "correct the name, or write the test")
     if prose:
         message = f"{len(prose)} of {len(every)} falsification tests name no test that a program could find"

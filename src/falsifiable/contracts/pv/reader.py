@@ -16,6 +16,7 @@ from falsifiable.contracts.pv.shape import CONTRACT, OTHER_KIND
 from falsifiable.contracts.reader import SHORTER
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
 
+
 @dataclass(frozen=True, slots=True)
 class PvFile:
     """One file in the ``pv`` dialect.

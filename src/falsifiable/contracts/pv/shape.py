@@ -71,9 +71,36 @@ _EQUATION = Block(
     },
 )
 OBLIGATION_TYPES = frozenset(
-    "invariant equivalence bound monotonicity idempotency linearity symmetry associativity conservation ordering "
-    "completeness soundness involution determinism roundtrip state_machine classification independence termination "
-    "precondition postcondition frame loop_invariant loop_variant old_state subcontract safety liveness".split()
+    [
+        "invariant",
+        "equivalence",
+        "bound",
+        "monotonicity",
+        "idempotency",
+        "linearity",
+        "symmetry",
+        "associativity",
+        "conservation",
+        "ordering",
+        "completeness",
+        "soundness",
+        "involution",
+        "determinism",
+        "roundtrip",
+        "state_machine",
+        "classification",
+        "independence",
+        "termination",
+        "precondition",
+        "postcondition",
+        "frame",
+        "loop_invariant",
+        "loop_variant",
+        "old_state",
+        "subcontract",
+        "safety",
+        "liveness",
+    ]
 )
 _LEAN = Block(
     "lean proof",

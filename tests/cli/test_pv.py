@@ -1,0 +1,169 @@
+"""``contract validate`` and ``contract import`` on contracts written for ``pv``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SOFTMAX = """\
+metadata: {version: "1.0", description: "Softmax \\u2014 \\"stable\\"", references: [Bridle (1990)], depends_on: [exp-v1]}
+equations: {softmax: {formula: exp(x) / sum(exp(x)), domain: all x}}
+proof_obligations: [{id: SM-INV-001, type: invariant, property: the outputs sum to 1, tolerance: 1e-6}]
+falsification_tests:
+  - {id: FALSIFY-SM-001, rule: sum, prediction: it sums to 1, test: "test_softmax.py::test_sum", if_fails: no maximum}
+  - {id: FALSIFY-SM-002, rule: order, prediction: the order stays, test: proptest, if_fails: a wrong index}
+kani_harnesses: [{id: KANI-SM-001, obligation: SM-INV-001, bound: 8, harness: verify_softmax}]
+qa_gate: {id: F-SM-001, name: Softmax, pass_criteria: all pass}
+"""
+EXP = SOFTMAX.replace("SM-", "EX-").replace(", depends_on: [exp-v1]", "")
+OURS = """\
+contract: ours
+version: 1.0.0
+title: A claim of ours
+artifacts: {export: {kind: model}}
+falsifiers: [{id: FALSIFY-OURS-001, claim: It loads, check: artifact.sound, on: {artifact: export}}]
+"""
+
+
+@pytest.fixture
+def kernels(here) -> Path:
+    """A folder of two contracts of pv, and the test that they cite beside it."""
+    folder = here / "kernels"
+    folder.mkdir()
+    (folder / "softmax-v1.yaml").write_text(SOFTMAX)
+    (folder / "exp-v1.yaml").write_text(EXP)
+    (here / "test_softmax.py").write_text("def test_sum():\n    assert sum([0.5, 0.5]) == 1\n")
+    return folder
+
+
+def test_a_file_is_valid_as_it_stands(kernels, contract):
+    done = contract("validate", kernels / "softmax-v1.yaml")
+    assert done.code == 0
+    assert "1 contract of pv: valid" in done.out
+    assert "PV-TEST-PROSE" in done.err
+    assert "error" not in done.err
+
+
+def test_a_folder_stands_for_all_below_it(kernels, contract):
+    done = contract("validate", "kernels")
+    assert done.code == 0
+    assert "2 contracts of pv: valid" in done.out
+
+
+def test_what_is_not_run_is_not_held_where_that_is_asked(kernels, contract):
+    assert contract("validate", "--strict", kernels).code == 3
+
+
+def test_a_broken_rule_of_pv_ends_4_with_file_line_and_column(kernels, contract):
+    (kernels / "exp-v1.yaml").write_text(EXP.replace("it sums to 1", '""'))
+    done = contract("validate", "kernels")
+    assert done.code == 4
+    assert "kernels/exp-v1.yaml:5:45: error SCHEMA-008: " in done.err
+    assert "2 contracts of pv: 1 valid, 1 invalid" in done.out
+
+
+def test_a_test_that_does_not_exist_ends_4(kernels, contract, here):
+    (here / "test_softmax.py").write_text("def test_product(): ...\n")
+    done = contract("validate", kernels / "softmax-v1.yaml")
+    assert done.code == 4
+    assert "error PV-TEST-UNKNOWN" in done.err
+
+
+def test_a_file_that_is_no_yaml_is_told_of(kernels, contract):
+    (kernels / "exp-v1.yaml").write_text("metadata: [\n")
+    done = contract("validate", "kernels")
+    assert done.code == 4
+    assert "error YAML-SYNTAX" in done.err
+
+
+def test_a_program_reads_it_too(kernels, contract):
+    done = contract("validate", "--format", "json", kernels / "softmax-v1.yaml")
+    (one,) = json.loads(done.out)["pv"]
+    assert one["valid"]
+    assert [fault["rule"] for fault in one["diagnostics"]] == ["PV-TEST-PROSE"]
+
+
+def test_in_a_workspace_they_stand_beside_ours(kernels, contract, here):
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    done = contract("validate", "--no-run")
+    assert done.code == 0
+    assert "2 contracts of pv: valid" in done.err
+    assert "1 contract with 1 falsifier: valid" in done.out
+    (here / "contracts" / "exp-v1.yaml").write_text(EXP.replace("{softmax: {formula: exp(x) / sum(exp(x))", "{} #"))
+    done = contract("validate", "--no-run")
+    assert done.code == 4
+    assert "contracts/exp-v1.yaml:2:12: error SCHEMA-003" in done.err
+
+
+def test_a_workspace_of_nothing_else_is_valid(kernels, contract, here):
+    kernels.rename(here / "contracts")
+    assert contract("validate").code == 0
+    assert contract("validate", "--strict").code == 3
+
+
+def test_ours_and_theirs_can_be_named_together(kernels, contract, here):
+    (here / "contracts").mkdir()
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    done = contract("validate", "--no-run", kernels / "softmax-v1.yaml", "ours")
+    assert done.code == 0
+    assert "1 contract of pv: valid" in done.out
+    assert "1 contract with 1 falsifier: valid" in done.out
+
+
+def test_contracts_of_pv_are_not_compared(kernels, contract, here):
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    assert contract("diff", "contracts", "contracts").code == 0
+
+
+def test_an_import_is_a_valid_contract_of_ours(kernels, contract, here):
+    done = contract("import", "pv", "kernels/softmax-v1.yaml", "kernels/exp-v1.yaml")
+    assert done.code == 0, done.err
+    assert "softmax-v1.yaml: 3 claims, 1 of them without a test that can be run" in done.out
+    text = (here / "contracts" / "softmax-v1.yaml").read_text()
+    assert 'title: "Softmax — \\"stable\\""' in text
+    assert "version: 1.0.0" in text
+    assert 'requires:\n  - "exp-v1"' in text
+    assert "# equation softmax: exp(x) / sum(exp(x)), for all x" in text
+    assert "# obligation (invariant): the outputs sum to 1 within 1e-06" in text
+    done = contract("validate", "--no-run")
+    assert (done.code, done.err) == (0, "")
+    assert "2 contracts with 6 falsifiers: valid" in done.out
+
+
+def test_the_lines_it_prints_bind_the_tests_it_names(kernels, contract, here):
+    done = contract("import", "pv", "kernels/exp-v1.yaml")
+    lines = done.out.partition("--run-commands:\n")[2]
+    assert lines.startswith(
+        'exp-v1/falsify-ex-001: {command: ["python", "-m", "pytest", "-q", "test_softmax.py::test_s'
+    )
+    assert 'exp-v1/kani-ex-001: {command: ["cargo", "kani", "--harness", "verify_softmax"]}' in lines
+    (here / "artifacts.yaml").write_text(lines)
+    done = contract("validate", "--no-run")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_contract_that_is_not_there_is_not_required(kernels, contract, here):
+    done = contract("import", "pv", "kernels/softmax-v1.yaml", "--output", "softmax.yaml")
+    assert "left out of 'requires', until imported too: exp-v1" in done.out
+    assert "requires" not in (here / "softmax.yaml").read_text()
+
+
+def test_nothing_is_overwritten(kernels, contract, here):
+    assert contract("import", "pv", "kernels/exp-v1.yaml").code == 0
+    before = (here / "contracts" / "exp-v1.yaml").read_bytes()
+    done = contract("import", "pv", "kernels/exp-v1.yaml")
+    assert done.code == 4
+    assert "exists already" in done.err
+    assert (here / "contracts" / "exp-v1.yaml").read_bytes() == before
+
+
+def test_what_is_invalid_is_not_imported(kernels, contract, here):
+    (kernels / "exp-v1.yaml").write_text(EXP.replace("it sums to 1", '""'))
+    done = contract("import", "pv", "kernels/exp-v1.yaml")
+    assert done.code == 4
+    assert "SCHEMA-008" in done.err
+    assert not (here / "contracts").exists()
