@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 SOFTMAX = """\
-metadata: {version: "1.0", description: "Softmax \\u2014 \\"stable\\"", references: [Bridle (1990)], depends_on: [exp-v1]}
+metadata:
+  {version: "1.0", description: "Softmax \\u2014 \\"stable\\"", references: [Bridle (1990)], depends_on: [exp-v1]}
 equations: {softmax: {formula: exp(x) / sum(exp(x)), domain: all x}}
 proof_obligations: [{id: SM-INV-001, type: invariant, property: the outputs sum to 1, tolerance: 1e-6}]
 falsification_tests:
@@ -22,8 +23,12 @@ OURS = """\
 contract: ours
 version: 1.0.0
 title: A claim of ours
-artifacts: {export: {kind: model}}
-falsifiers: [{id: FALSIFY-OURS-001, claim: It loads, check: artifact.sound, on: {artifact: export}}]
+artifacts: {export: {kind: model}, tokenizer: {kind: tokenizer}}
+falsifiers:
+  - id: FALSIFY-OURS-001
+    claim: Every id has a row
+    check: vocabulary.fits-model
+    on: {model: export, tokenizer: tokenizer}
 """
 
 
@@ -60,7 +65,7 @@ def test_a_broken_rule_of_pv_ends_4_with_file_line_and_column(kernels, contract)
     (kernels / "exp-v1.yaml").write_text(EXP.replace("it sums to 1", '""'))
     done = contract("validate", "kernels")
     assert done.code == 4
-    assert "kernels/exp-v1.yaml:5:45: error SCHEMA-008: " in done.err
+    assert "kernels/exp-v1.yaml:6:49: error SCHEMA-008: " in done.err
     assert "2 contracts of pv: 1 valid, 1 invalid" in done.out
 
 
@@ -95,7 +100,7 @@ def test_in_a_workspace_they_stand_beside_ours(kernels, contract, here):
     (here / "contracts" / "exp-v1.yaml").write_text(EXP.replace("{softmax: {formula: exp(x) / sum(exp(x))", "{} #"))
     done = contract("validate", "--no-run")
     assert done.code == 4
-    assert "contracts/exp-v1.yaml:2:12: error SCHEMA-003" in done.err
+    assert "contracts/exp-v1.yaml:3:12: error SCHEMA-003" in done.err
 
 
 def test_a_workspace_of_nothing_else_is_valid(kernels, contract, here):

@@ -116,7 +116,8 @@ def load_workspace(
     files = check_contracts(read, signatures, limits=limits)
     contracts = tuple(file.contract for file in files if file.contract is not None)
     pv = check_pv(theirs, root, contracts={one.contract for one in contracts}, limits=limits) if theirs else ()
-    diagnostics = [one for file in (*files, *pv) for one in file.diagnostics]
+    diagnostics = [one for file in files for one in file.diagnostics]
+    diagnostics += [one for file in pv for one in file.diagnostics]
     diagnostics += _passed_over(folder, root)
     bindings: dict[str, Binding] = {}
     artifacts = root / ARTIFACTS_FILE

@@ -186,8 +186,7 @@ class PartReader:
         return tuple(found)
 
     def _blocks(self, key: Key, node: Node, name: str) -> Any:
-        block = key.block
-        assert block is not None
+        block = key.block or Block(name, {})
         if key.form == "block" and isinstance(node, MappingNode):
             return self.read(block, node)
         if key.form == "blocks" and isinstance(node, SequenceNode):

@@ -71,7 +71,7 @@ _EQUATION = Block(
     },
 )
 OBLIGATION_TYPES = frozenset(
-    [
+    {
         "invariant",
         "equivalence",
         "bound",
@@ -100,7 +100,7 @@ OBLIGATION_TYPES = frozenset(
         "subcontract",
         "safety",
         "liveness",
-    ]
+    }
 )
 _LEAN = Block(
     "lean proof",

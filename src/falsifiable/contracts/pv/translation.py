@@ -1,8 +1,8 @@
 """A contract in the ``pv`` dialect -> an equivalent one of ours, as text, with the bindings of the tests it names.
 
 Every falsification test and every kani harness becomes a falsifier that runs a command; the command itself stands in
-``artifacts.yaml``, because only a workspace may name what is run. A test that is prose gets a role that nothing is bound
-to: it stays PROPOSED until somebody writes the test. Equations and obligations are carried over as comments, typed
+``artifacts.yaml``, because only a workspace may name what is run. A test that is prose gets a role that nothing is
+bound to: it stays PROPOSED until somebody writes the test. Equations and obligations are carried over as comments, typed
 statuses are not carried over at all.
 """
 

@@ -1,4 +1,4 @@
-"""Every rule that a contract (ours or pv's), ``artifacts.yaml``, plans, races, ship files, ``trust.yaml`` or amendments can break.
+"""Every rule that a contract, ``artifacts.yaml``, plans, races, ship files, ``trust.yaml`` or amendments can break.
 
 Ids are stable: they stand in reports, in CI annotations and in people's notes, and are never given a new meaning.
 """

@@ -144,8 +144,8 @@ MISSED_RULES = (
     Rule(
         "PV-MISSING-KEY",
         "a key without which pv reads no contract",
-        "`metadata` and `equations` must be there, and in every block the keys that pv has no default for. pv names the "
-        "first of them and stops; here all are told.",
+        "`metadata` and `equations` must be there, and in every block the keys that pv has no default for. pv names "
+        "the first of them and stops; here all are told.",
         "falsification_tests:\n  - {id: FALSIFY-SM-001, rule: sum, prediction: it sums to 1}",
         _TESTED,
         "Add the key. A registry of bindings is no contract: keep it elsewhere.",
@@ -263,8 +263,8 @@ MISSED_RULES = (
     Rule(
         "PV-STATUS-TYPED",
         "a status that somebody typed",
-        "A word such as DISCHARGED or `proved` is no evidence: nothing that was run stands behind it, and it stays when "
-        "the code changes.",
+        "A word such as DISCHARGED or `proved` is no evidence: nothing that was run stands behind it, and it stays "
+        "when the code changes.",
         "status: DISCHARGED",
         "equations: {softmax: {formula: exp(x) / sum(exp(x))}}",
         "Remove it; contract import pv FILE writes claims whose status is earned.",
