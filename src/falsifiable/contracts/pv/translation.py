@@ -2,8 +2,8 @@
 
 Every falsification test and every kani harness becomes a falsifier that runs a command; the command itself stands in
 ``artifacts.yaml``, because only a workspace may name what is run. A test that is prose gets a role that nothing is
-bound to: it stays PROPOSED until somebody writes the test. Equations and obligations are carried over as comments, typed
-statuses are not carried over at all.
+bound to: it stays PROPOSED until somebody writes the test. Equations and obligations are carried over as comments,
+typed statuses are not carried over at all.
 """
 
 from __future__ import annotations
