@@ -20,10 +20,7 @@ from falsifiable.cli.common import (
 )
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.cli.pv import judge_pv, named_pv, summary, tell_pv
-from falsifiable.cli.specs import known_specs
-from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
 from falsifiable.report.text import counted
-from falsifiable.spec import amendments_of
 
 
 @click.command()
@@ -54,6 +51,11 @@ def command(asked: Asked, no_run: bool, strict: bool, record: bool, verbose: boo
             if not others or pv_code == ExitCode.INVALID:
                 return pv_code
         asked = replace(asked, contracts=others)
+    # Only now: contracts of pv need none of it, and a check that runs on every save must not wait for it.
+    from falsifiable.cli.specs import known_specs
+    from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
+    from falsifiable.spec import amendments_of
+
     workspace, catalogue = open_workspace(asked.root)
     if workspace.pv and not asked.contracts:
         click.echo(summary(workspace.pv), err=True)
