@@ -157,7 +157,7 @@ def show(digest: str, form: str, root: Path | None) -> None:
 
     root, evidence = _opened(root)
     _, wanted = _one(evidence, digest)
-    (entry,) = (one for one in _entries(root, evidence) if one.statement.sha256 == wanted.sha256)
+    (entry,) = (one for one in entries_of(root, evidence) if one.statement.sha256 == wanted.sha256)
     if form == "json":
         click.echo(json_text(statement_as_json(entry)), nl=False)
     else:
@@ -183,7 +183,7 @@ def log(contract: str | None, form: str, root: Path | None) -> ExitCode:
     about = {one.contract for spec in evidence.values() for one in spec.statements}
     if about and contract is not None and contract not in about:
         raise Failure(f"there is no evidence about {contract!r}; there is about {', '.join(sorted(about))}")
-    entries = [one for one in _entries(root, evidence) if contract in (None, one.statement.contract)]
+    entries = [one for one in entries_of(root, evidence) if contract in (None, one.statement.contract)]
     if form == "json":
         click.echo(json_text(log_as_json(entries)), nl=False)
     else:
@@ -268,8 +268,8 @@ def _unnamed(root: Path, evidence: Mapping[str, Evidence], *, every: bool) -> li
     return [paths[path] for path in sorted(Repository(root).changed_paths(paths))]
 
 
-def _entries(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[StatementEntry]:
-    """Every statement with all that is known of it, each after what it supersedes."""
+def entries_of(root: Path, evidence: Mapping[str, Evidence]) -> Iterator[StatementEntry]:
+    """Every statement of a workspace with all that is known of it, each after what it supersedes."""
     from falsifiable.evidence import in_succession, reviews_of
     from falsifiable.report.statements import StatementEntry
 
