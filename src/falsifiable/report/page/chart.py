@@ -67,7 +67,7 @@ def drawn(chart: Chart) -> Element:
     return element(
         "svg",
         *axes.grid(chart),
-        *(_band(one, axes) for one in chart.bands),
+        *(_band(one, axes, 1.0 / len(chart.bands)) for one in chart.bands),
         *(_line(one, axes) for one in chart.lines),
         *(dot for one in chart.lines if chart.dotted for dot in _dots(one, axes)),
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
@@ -105,7 +105,7 @@ class _Axes:
         for place, word in chart.marks:
             x = self.place((place, self.low[1]))[0]
             yield element("line", x1=x, x2=x, y1=top, y2=bottom, class_="mark")
-            yield _text(word, x + 4, top + 10, "start")
+            yield _text(word, x + 4, top + 10, "start") if x < 0.9 * right else _text(word, x - 4, top + 10, "end")
         yield _text(chart.across, (left + right) / 2, HEIGHT - 8, "middle")
         turned = f"rotate(-90 14 {(top + bottom) / 2:g})"
         yield element(
@@ -151,10 +151,13 @@ def _dots(line: Line, axes: _Axes) -> Iterator[Element]:
         yield element("circle", cx=x, cy=y, r=4.0, class_=f"dot {line.tone}")
 
 
-def _band(band: Band, axes: _Axes) -> Element:
+def _band(band: Band, axes: _Axes, share: float) -> Element:
+    """The band; many of them lie over each other, so each takes its share of the ink."""
     corners = (band.start, (band.until, band.low), (band.until, band.high))
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(axes.place, corners))
-    return element("polygon", _title(band.title), points=points, class_=f"band {band.tone}")
+    return element(
+        "polygon", _title(band.title), points=points, class_=f"band {band.tone}", fill_opacity=max(share, 0.1)
+    )
 
 
 def _title(text: str) -> Element | None:

@@ -44,7 +44,7 @@ def _race(status: RaceStatus) -> Iterator[Element]:
         )
         yield _figure(f"Loss curves of race {status.name}", drawn(_race_chart(status, shown, decisions)), caption,
                       [one for one in (*_ACTIONS, _UNDECIDED) if any(_tone(decisions.get(c.run)) == one for c in shown)])  # fmt: skip
-    rows = [(*cells(one)[:7], badge(one.action, cells(one)[7]), cells(one)[8]) for one in status.runs]
+    rows = [(*cells(one)[:7], badge(cells(one)[7]), cells(one)[8]) for one in status.runs]
     yield table(f"Runs of race {status.name}", HEAD, rows)
 
 
@@ -114,7 +114,9 @@ def _run(one: RunCurve) -> Element:
         range_up=_range([curve], bands, from_step),
     )
     return element(
-        "section", element("h3", f"{one.title}, run {curve.run}"), _figure(one.title, drawn(chart), _said(one), [])
+        "section",
+        element("h3", f"{one.title}, run {curve.run}"),
+        _figure(f"Curve of {one.title}, run {curve.run}", drawn(chart), _said(one), []),
     )
 
 

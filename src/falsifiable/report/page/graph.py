@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from falsifiable.report.page.badges import anchor, badge
-from falsifiable.report.page.layers import layered
+from falsifiable.report.page.layers import places_of
 from falsifiable.report.page.markup import Element, element
 from falsifiable.report.page.overview import Overview
 from falsifiable.report.page.tables import listed, scrolling
@@ -42,14 +42,9 @@ def _caption() -> Element:
 
 
 def _drawing(graph: Graph, spec: str) -> Element:
-    columns = layered(graph)
-    tallest = max(map(len, columns))
-    places = {
-        key: (_ACROSS * number, _DOWN * (row + (tallest - len(column)) / 2))
-        for number, column in enumerate(columns)
-        for row, key in enumerate(column)
-    }
-    width, height = _ACROSS * len(columns) - (_ACROSS - _WIDE), _DOWN * tallest - (_DOWN - _HIGH)
+    places = {key: (_ACROSS * column, _DOWN * height) for key, (column, height) in places_of(graph).items()}
+    width = max(x for x, _ in places.values()) + _WIDE
+    height = max(y for _, y in places.values()) + _HIGH
     return element(
         "svg",
         *(_edge(one, places) for one in graph.edges),

@@ -6,23 +6,25 @@ from collections.abc import Mapping, Sequence
 
 from falsifiable.status.graph import Graph
 
-_SWEEPS = 4
+_SWEEPS = 6
 
 
-def layered(graph: Graph) -> tuple[tuple[str, ...], ...]:
-    """The keys of the nodes by column, what leans on others first; within a column near to what they lean on.
+def places_of(graph: Graph) -> dict[str, tuple[int, float]]:
+    """The column and the height of every node by its key, in columns and in nodes from the upper left corner.
 
-    A circle, which no sound workspace has, is cut where it was entered.
+    No two nodes of a column are nearer than one. A circle, which no sound workspace has, is cut where it was entered.
     """
     leans_on = {node.key: [edge.target for edge in graph.edges_of(node)] for node in graph.nodes}
     depth: dict[str, int] = {}
     for node in graph.nodes:
-        _measure(node.key, leans_on, depth)
+        if node.key not in depth:
+            _measure(node.key, leans_on, depth)
     deepest = max(depth.values(), default=0)
     columns: list[list[str]] = [[] for _ in range(deepest + 1)]
     for node in graph.nodes:
         columns[deepest - depth[node.key]].append(node.key)
-    return tuple(tuple(one) for one in _untangled([one for one in columns if one], leans_on))
+    heights = _heights(columns, _neighbours(leans_on))
+    return {key: (number, heights[key]) for number, column in enumerate(columns) for key in column}
 
 
 def _measure(start: str, leans_on: Mapping[str, Sequence[str]], depth: dict[str, int]) -> None:
@@ -38,20 +40,35 @@ def _measure(start: str, leans_on: Mapping[str, Sequence[str]], depth: dict[str,
             depth[waiting.pop()] = max((depth[one] + 1 for one in leans_on[key] if one in depth), default=0)
 
 
-def _untangled(columns: list[list[str]], leans_on: Mapping[str, Sequence[str]]) -> list[list[str]]:
-    """Each column in the order of the middle of its neighbours, a few times to and fro."""
+def _neighbours(leans_on: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     neighbours: dict[str, list[str]] = {key: list(targets) for key, targets in leans_on.items()}
     for key, targets in leans_on.items():
         for one in targets:
             neighbours[one].append(key)
+    return neighbours
+
+
+def _heights(columns: Sequence[Sequence[str]], neighbours: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Every node near the middle of its neighbours, column after column, a few times to and fro; the highest at 0."""
+    heights = {key: float(row) for column in columns for row, key in enumerate(column)}
     for sweep in range(_SWEEPS):
-        place = {key: number / max(len(column), 1) for column in columns for number, key in enumerate(column)}
         for column in columns if sweep % 2 else reversed(columns):
-            middle = {key: _middle(neighbours[key], place, place[key]) for key in column}
-            column.sort(key=middle.__getitem__)
-            place |= {key: number / len(column) for number, key in enumerate(column)}
-    return columns
+            wished = {key: _middle([heights[one] for one in neighbours[key]], heights[key]) for key in column}
+            heights |= _apart(wished)
+    highest = min(heights.values(), default=0.0)
+    return {key: height - highest for key, height in heights.items()}
 
 
-def _middle(keys: Sequence[str], place: Mapping[str, float], own: float) -> float:
-    return sum(place[one] for one in keys) / len(keys) if keys else own
+def _middle(heights: Sequence[float], own: float) -> float:
+    return sum(heights) / len(heights) if heights else own
+
+
+def _apart(wished: Mapping[str, float]) -> dict[str, float]:
+    """The heights nearest to those wished for that lie one apart and in the same order, moved to the same middle."""
+    order = sorted(wished, key=wished.__getitem__)
+    found: dict[str, float] = {}
+    lowest = float("-inf")
+    for key in order:
+        lowest = found[key] = max(wished[key], lowest + 1.0)
+    moved = sum(found[key] - wished[key] for key in order) / max(len(order), 1)
+    return {key: height - moved for key, height in found.items()}

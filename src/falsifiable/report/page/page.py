@@ -48,9 +48,8 @@ def _lead(overview: Overview) -> Iterator[Element]:
     yield element("p", element("strong", said))
     for one in overview.ships:
         yield element("p", f"Ship percentage of {one.roadmap.ship.spec}: {one.roadmap.ship.tally}")
-    fallen = [
-        each.falsifier for one in overview.standings for each in one.falsifiers if each.status.name == "FALSIFIED"
-    ]
+    falsifiers = (each for one in overview.standings for each in one.falsifiers)
+    fallen = [one.falsifier for one in falsifiers if one.status == Status.FALSIFIED]
     if fallen:
         yield element("p", f"Falsified: {', '.join(fallen)}", class_="found")
     if overview.commit:

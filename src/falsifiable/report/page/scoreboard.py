@@ -23,7 +23,9 @@ def scoreboard(overview: Overview) -> Iterator[Element]:
             id=anchor("contract", one.contract))
         for one, item in zip(overview.standings, items, strict=True)
     )  # fmt: skip
-    yield filtered("scoreboard", "contracts", items, [table_of("Scoreboard", HEAD, rows, class_="wide")])
+    yield filtered(
+        "scoreboard", "contracts", items, [table_of("Contracts and where they stand", HEAD, rows, class_="wide")]
+    )
 
 
 def _cells(one: ContractStanding, spec: str) -> tuple[Element | str, ...]:

@@ -137,7 +137,7 @@ def _conditions(standing: ContractStanding) -> Iterator[Element]:
     seen = {(one.role, one.name, one.criterion): one for head in standing.heads for one in head.observations}
     if seen:
         heading = f"Conditions of {standing.contract} for being discharged"
-        yield table(heading, ("Condition", "Asked", "Seen", "Read from", ""), map(_condition, seen.values()))
+        yield table(heading, ("Condition", "Asked", "Seen", "Read from", "Outcome"), map(_condition, seen.values()))
 
 
 def _condition(one: Observation) -> tuple[Element | str, ...]:
