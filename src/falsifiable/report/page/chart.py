@@ -44,7 +44,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn. ``across`` and ``up`` name the axes, ``ticks`` are places and words below the one across.
+    """What is drawn.
+
+    ``label`` says what it shows to who cannot see it. ``across`` and ``up`` name the axes, ``ticks`` are places and
+    words below the one across, ``dotted`` marks every point of a line.
 
     ``range_up`` is what the axis up shows; by default everything that is drawn. ``marks`` are places across with a word
     each, drawn as upright lines.
@@ -62,7 +65,7 @@ class Chart:
 
 
 def drawn(chart: Chart) -> Element:
-    """The chart as SVG. ``label`` says what it shows to who cannot see it; the numbers belong into a table beside it."""
+    """The chart as SVG; what its numbers are belongs into a table or a sentence beside it."""
     axes = _axes_of(chart)
     return element(
         "svg",

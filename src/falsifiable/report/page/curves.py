@@ -39,11 +39,11 @@ def _race(status: RaceStatus) -> Iterator[Element]:
     decisions = last_that_counted(status)
     shown = [one for one in status.curves if _finite(one)]
     if shown:
-        caption = (
-            "Each run in the tone of the last decision about it; a band leads to the interval predicted for its end."
-        )
-        yield _figure(f"Loss curves of race {status.name}", drawn(_race_chart(status, shown, decisions)), caption,
-                      [one for one in (*_ACTIONS, _UNDECIDED) if any(_tone(decisions.get(c.run)) == one for c in shown)])  # fmt: skip
+        caption = "Each run in the tone of the last decision about it; a band leads to what was predicted of its end."
+        tones = {_tone(decisions.get(one.run)) for one in shown}
+        legend = [one for one in (*_ACTIONS, _UNDECIDED) if one in tones]
+        chart = drawn(_race_chart(status, shown, decisions))
+        yield _figure(f"Loss curves of race {status.name}", chart, caption, legend)
     rows = [(*cells(one)[:7], badge(cells(one)[7]), cells(one)[8]) for one in status.runs]
     yield table(f"Runs of race {status.name}", HEAD, rows)
 

@@ -9,7 +9,9 @@ from falsifiable.report.page.badges import anchor
 from falsifiable.report.page.markup import Element, element
 
 
-def filtered(name: str, noun: str, items: Sequence[Mapping[str, str]], content: Iterable[Element]) -> Element:
+def filtered(
+    name: str, noun: str, items: Sequence[Mapping[str, str]], content: Iterable[Element], of: str = ""
+) -> Element:
     """``content`` below the filters of what is in it.
 
     Args:
@@ -18,6 +20,7 @@ def filtered(name: str, noun: str, items: Sequence[Mapping[str, str]], content: 
         items: the properties of each item, as its ``data-`` attributes have them: property -> value. Each property gets
             a group of toggles, one for each of its values, unless there is but one.
         content: the items, elements of class ``item``.
+        of: what the items belong to, where there are such filters for more than one thing.
     """
     groups = [_group(name, one, Counter(item[one] for item in items)) for one in (items[0] if items else ())]
     search = anchor("search", name)
@@ -32,7 +35,7 @@ def filtered(name: str, noun: str, items: Sequence[Mapping[str, str]], content: 
             element("output", for_=search, class_="count", aria_live="polite"),
         ),
         class_="filters",
-        aria_label=f"Filter {noun}",
+        aria_label=f"Filter {noun}" + (f" of {of}" if of else ""),
         data_noun=noun,
         hidden=True,
     )

@@ -42,7 +42,7 @@ def _caption() -> Element:
 
 
 def _drawing(graph: Graph, spec: str) -> Element:
-    places = {key: (_ACROSS * column, _DOWN * height) for key, (column, height) in places_of(graph).items()}
+    places = {key: (_ACROSS * column, _DOWN * row) for key, (column, row) in places_of(graph).items()}
     width = max(x for x, _ in places.values()) + _WIDE
     height = max(y for _, y in places.values()) + _HIGH
     return element(

@@ -9,10 +9,10 @@ from falsifiable.status.graph import Graph
 _SWEEPS = 6
 
 
-def places_of(graph: Graph) -> dict[str, tuple[int, float]]:
-    """The column and the height of every node by its key, in columns and in nodes from the upper left corner.
+def places_of(graph: Graph) -> dict[str, tuple[int, int]]:
+    """The column and the row of every node by its key, from the upper left corner.
 
-    No two nodes of a column are nearer than one. A circle, which no sound workspace has, is cut where it was entered.
+    A circle, which no sound workspace has, is cut where it was entered.
     """
     leans_on = {node.key: [edge.target for edge in graph.edges_of(node)] for node in graph.nodes}
     depth: dict[str, int] = {}
@@ -23,8 +23,8 @@ def places_of(graph: Graph) -> dict[str, tuple[int, float]]:
     columns: list[list[str]] = [[] for _ in range(deepest + 1)]
     for node in graph.nodes:
         columns[deepest - depth[node.key]].append(node.key)
-    heights = _heights(columns, _neighbours(leans_on))
-    return {key: (number, heights[key]) for number, column in enumerate(columns) for key in column}
+    rows = _rows(columns, _neighbours(leans_on))
+    return {key: (number, rows[key]) for number, column in enumerate(columns) for key in column}
 
 
 def _measure(start: str, leans_on: Mapping[str, Sequence[str]], depth: dict[str, int]) -> None:
@@ -48,27 +48,18 @@ def _neighbours(leans_on: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return neighbours
 
 
-def _heights(columns: Sequence[Sequence[str]], neighbours: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """Every node near the middle of its neighbours, column after column, a few times to and fro; the highest at 0."""
-    heights = {key: float(row) for column in columns for row, key in enumerate(column)}
+def _rows(columns: Sequence[Sequence[str]], neighbours: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Every column in the order of the middles of its neighbours, column after column, a few times to and fro.
+
+    All columns begin at the top, where whoever comes to the drawing looks first.
+    """
+    rows = {key: row for column in columns for row, key in enumerate(column)}
     for sweep in range(_SWEEPS):
         for column in columns if sweep % 2 else reversed(columns):
-            wished = {key: _middle([heights[one] for one in neighbours[key]], heights[key]) for key in column}
-            heights |= _apart(wished)
-    highest = min(heights.values(), default=0.0)
-    return {key: height - highest for key, height in heights.items()}
+            middle = {key: _middle([rows[one] for one in neighbours[key]], rows[key]) for key in column}
+            rows |= {key: row for row, key in enumerate(sorted(column, key=middle.__getitem__))}
+    return rows
 
 
-def _middle(heights: Sequence[float], own: float) -> float:
-    return sum(heights) / len(heights) if heights else own
-
-
-def _apart(wished: Mapping[str, float]) -> dict[str, float]:
-    """The heights nearest to those wished for that lie one apart and in the same order, moved to the same middle."""
-    order = sorted(wished, key=wished.__getitem__)
-    found: dict[str, float] = {}
-    lowest = float("-inf")
-    for key in order:
-        lowest = found[key] = max(wished[key], lowest + 1.0)
-    moved = sum(found[key] - wished[key] for key in order) / max(len(order), 1)
-    return {key: height - moved for key, height in found.items()}
+def _middle(rows: Sequence[int], own: int) -> float:
+    return sum(rows) / len(rows) if rows else own

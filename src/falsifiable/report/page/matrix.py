@@ -64,9 +64,9 @@ def _artifact(number: int, artifact: ArtifactResult) -> Iterator[Element]:
     corner = element("th", "Mutation", scope="col")
     heads = [element("th", element("span", name.partition("/")[2] or name), scope="col", title=name) for name in asked]
     head = element("thead", element("tr", corner, element("th", "Outcome", scope="col"), *heads))
-    label = f"Mutations of {artifact.label}"
+    label = f"Mutations of {artifact.label}, {artifact.kind} {number + 1}"
     grid = scrolling(label, element("table", head, element("tbody", *rows), class_="matrix"))
-    yield filtered(f"matrix {number}", "mutations", items, [grid])
+    yield filtered(f"matrix {number}", "mutations", items, [grid], of=f"{artifact.label}, {artifact.kind} {number + 1}")
     if artifact.not_applicable:
         yield element(
             "details",
