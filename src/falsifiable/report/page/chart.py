@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 760.0, 340.0
 """Of the drawing, in its own units: it is scaled to the page."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 16.0, 14.0, 44.0
 _TICKS = 5
+_FURTHEST = 1e300
+"""Beyond this the length of an axis would be no number any more."""
 MOST_POINTS = 400
 """Of a line: more than the drawing has columns for its ink."""
 
@@ -127,9 +129,9 @@ def _axes_of(chart: Chart) -> _Axes:
 
 def _ends(values: Iterable[float], margin: float) -> Point:
     """The least and the most, with a margin, and never the same."""
-    known = [one for one in values if math.isfinite(one)] or [0.0]
+    known = [one for one in values if abs(one) <= _FURTHEST] or [0.0]
     low, high = min(known), max(known)
-    added = margin * (high - low) if high > low else 0.5
+    added = margin * (high - low) if high > low else max(0.5, abs(low) / 100)
     return low - added, high + added
 
 

@@ -12,7 +12,7 @@ from falsifiable.report.page.tables import listed, scrolling
 from falsifiable.report.text import shortened
 from falsifiable.status.graph import Edge, Graph, Node
 
-_ACROSS, _DOWN = 280.0, 58.0
+_ACROSS, _DOWN = 340.0, 54.0
 _WIDE, _HIGH = 220.0, 44.0
 _LETTERS = 28
 _PLACES = {"contract": "contract", "criterion": "criterion"}
@@ -23,13 +23,24 @@ def dependencies(overview: Overview) -> Iterator[Element]:
     graph = overview.graph
     specs = dict.fromkeys(one.spec for one in graph.nodes)
     for spec in specs:
-        part = graph.of_spec(spec)
-        if part.edges:
-            yield element("h3", spec)
-            yield element("figure", scrolling(f"Dependency graph of {spec}", _drawing(part, spec)), _caption())
-            yield element("details", element("summary", f"The graph of {spec} as a list"), _list(part))
+        for what, part in _parts(graph.of_spec(spec)):
+            label = f"{what} of {spec}"
+            yield element("h3", label)
+            yield element("figure", scrolling(f"Dependency graph: {label}", _drawing(part, label)), _caption())
+            yield element("details", element("summary", f"{label} as a list"), _list(part))
     if not graph.edges:
         yield element("p", "Nothing here leans on anything else.")
+
+
+def _parts(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    """What claims rest on, and what work waits for: two drawings that fit on a page, where one would not."""
+    kinds = {one.key: one.kind for one in graph.nodes}
+    steps = tuple(one for one in graph.edges if kinds[one.source] == "step")
+    claims = tuple(one for one in graph.edges if kinds[one.source] != "step")
+    for what, edges in (("Contracts and criteria", claims), ("Steps", steps)):
+        there = {key for one in edges for key in (one.source, one.target)}
+        if there:
+            yield what, Graph(tuple(one for one in graph.nodes if one.key in there), edges)
 
 
 def _caption() -> Element:
@@ -41,7 +52,7 @@ def _caption() -> Element:
     return element("figcaption", said, *legend)
 
 
-def _drawing(graph: Graph, spec: str) -> Element:
+def _drawing(graph: Graph, label: str) -> Element:
     places = {key: (_ACROSS * column, _DOWN * row) for key, (column, row) in places_of(graph).items()}
     width = max(x for x, _ in places.values()) + _WIDE
     height = max(y for _, y in places.values()) + _HIGH
@@ -54,7 +65,7 @@ def _drawing(graph: Graph, spec: str) -> Element:
         height=height + 8,
         class_="graph",
         role="group",
-        aria_label=f"Dependency graph of {spec}: {len(graph.nodes)} nodes, {len(graph.edges)} edges",
+        aria_label=f"{label}: {len(graph.nodes)} nodes, {len(graph.edges)} edges",
     )
 
 

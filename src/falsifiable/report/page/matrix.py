@@ -33,7 +33,7 @@ def mutation_matrix(overview: Overview) -> Iterator[Element]:
     yield element("p", element("strong", _score(report)))
     yield _legend()
     for number, artifact in enumerate(report.artifacts):
-        yield from _artifact(number, artifact)
+        yield _artifact(number, artifact)
     if report.left_out:
         yield element("h3", "Left out of the score")
         yield pairs((name, why) for name, why in report.left_out.items())
@@ -55,24 +55,35 @@ def _legend() -> Element:
     return element("p", *(one for mark, said in MARKS.values() for one in (element("b", mark), f" {said}   ")))
 
 
-def _artifact(number: int, artifact: ArtifactResult) -> Iterator[Element]:
-    yield element("h3", f"{artifact.label}, a {artifact.kind}")
-    yield element("p", ", ".join(artifact.places), class_="quiet")
+def _artifact(number: int, artifact: ArtifactResult) -> Element:
+    """What was done to one artifact; it is opened at once where something goes unnoticed that nobody explained."""
+    killed = sum(one.killed for one in artifact.mutations)
+    return element(
+        "details",
+        element("summary", f"{artifact.label}, a {artifact.kind}: {killed} of {len(artifact.mutations)} noticed"),
+        element("p", ", ".join(artifact.places), class_="quiet"),
+        _grid(number, artifact),
+        *_not_applicable(artifact),
+        open=any(_outcome(one) == UNGUARDED for one in artifact.mutations),
+    )
+
+
+def _grid(number: int, artifact: ArtifactResult) -> Element:
+    name = f"{artifact.label}, {artifact.kind} {number + 1}"
     asked = list(dict.fromkeys(name for one in artifact.mutations for name in one.fates))
-    items = [{"outcome": _outcome(one)} for one in artifact.mutations]
+    corner = (element("th", one, scope="col") for one in ("Mutation", "Outcome"))
+    heads = (element("th", element("span", one.partition("/")[2] or one), scope="col", title=one) for one in asked)
     rows = (_row(one, asked) for one in artifact.mutations)
-    corner = element("th", "Mutation", scope="col")
-    heads = [element("th", element("span", name.partition("/")[2] or name), scope="col", title=name) for name in asked]
-    head = element("thead", element("tr", corner, element("th", "Outcome", scope="col"), *heads))
-    label = f"Mutations of {artifact.label}, {artifact.kind} {number + 1}"
-    grid = scrolling(label, element("table", head, element("tbody", *rows), class_="matrix"))
-    yield filtered(f"matrix {number}", "mutations", items, [grid], of=f"{artifact.label}, {artifact.kind} {number + 1}")
+    parts = (element("thead", element("tr", *corner, *heads)), element("tbody", *rows))
+    items = [{"outcome": _outcome(one)} for one in artifact.mutations]
+    grid = scrolling(f"Mutations of {name}", element("table", *parts, class_="matrix"))
+    return filtered(f"matrix {number}", "mutations", items, [grid], of=name)
+
+
+def _not_applicable(artifact: ArtifactResult) -> Iterator[Element]:
     if artifact.not_applicable:
-        yield element(
-            "details",
-            element("summary", f"{counted(len(artifact.not_applicable), 'mutation')} mean nothing here"),
-            pairs(artifact.not_applicable.items()),
-        )
+        said = f"{counted(len(artifact.not_applicable), 'mutation')} without a meaning here"
+        yield element("details", element("summary", said), pairs(artifact.not_applicable.items()))
 
 
 def _row(one: MutationResult, asked: list[str]) -> Element:

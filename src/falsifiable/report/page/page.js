@@ -61,8 +61,7 @@ const show = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
   if (target.closest("[hidden]")) target.closest(".filtered").dispatchEvent(new Event("show-all"));
-  const details = target.closest("details");
-  if (details) details.open = true;
+  for (let one = target.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
   target.scrollIntoView();
 };
 addEventListener("hashchange", show);
