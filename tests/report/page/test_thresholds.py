@@ -28,6 +28,8 @@ def judged(parameters: dict[str, Any], **measurements: Quantity) -> Judgement:
         ({"cosine": {"at_least": 0.9}}, "cosine_of_all", 0.1, "", None),
         ({"within": 0.1}, "val_loss", 3.0, "", None),
         ({}, "faults", 0, "", None),
+        ({"cosine": {"at_least": "<b>"}}, "cosine", 0.9, "asked for at_least <b>", None),
+        ({"cosine": {"one_of": 3}}, "cosine", 0.9, "asked for one_of 3", None),
     ],
 )
 def test_a_threshold_is_found_by_its_name(

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from falsifiable.artifacts.curves.curve import Curve
 from falsifiable.race.deciding.decision import Decision
 from falsifiable.race.predicting.prediction import Prediction
-from falsifiable.report.page.badges import badge
 from falsifiable.report.page.chart import Band, Chart, Line, drawn
 from falsifiable.report.page.markup import Element, element
 from falsifiable.report.page.overview import Overview
@@ -44,8 +43,7 @@ def _race(status: RaceStatus) -> Iterator[Element]:
         legend = [one for one in (*_ACTIONS, _UNDECIDED) if one in tones]
         chart = drawn(_race_chart(status, shown, decisions))
         yield _figure(f"Loss curves of race {status.name}", chart, caption, legend)
-    rows = [(*cells(one)[:7], badge(cells(one)[7]), cells(one)[8]) for one in status.runs]
-    yield table(f"Runs of race {status.name}", HEAD, rows)
+    yield table(f"Runs of race {status.name}", HEAD, map(cells, status.runs))
 
 
 def _race_chart(status: RaceStatus, shown: list[Curve], decisions: Mapping[str, Decision]) -> Chart:

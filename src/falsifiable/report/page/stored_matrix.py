@@ -60,10 +60,10 @@ def _mutation(value: Any, where: str) -> MutationResult:
 
 def _score(name: str, value: Any) -> ContractScore:
     fields = _table(value, f"contracts.{name}")
-    counts = [fields.get("killed"), fields.get("applicable")]
-    if not all(type(one) is int for one in counts):
-        raise MatrixError(f"contracts.{name:.40} counts {counts!r:.60}, expected whole numbers")
-    return ContractScore(name, *counts)
+    killed, applicable = fields.get("killed"), fields.get("applicable")
+    if type(killed) is not int or type(applicable) is not int:
+        raise MatrixError(f"contracts.{name:.40} counts {killed!r:.40} of {applicable!r:.40}, expected whole numbers")
+    return ContractScore(name, killed, applicable)
 
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:

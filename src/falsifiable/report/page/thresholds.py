@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from falsifiable.contracts.model import Criterion
+from falsifiable.contracts.model import Criterion, Scalar
 from falsifiable.falsifier import Measurement
 from falsifiable.status.words import shown_value
 from falsifiable.validation.results import Judgement
@@ -66,10 +66,21 @@ def criterion_of(value: Any) -> Criterion | None:
     """The criterion that a parameter is, as evidence keeps it or as a contract states it; None where it is none."""
     if isinstance(value, Criterion):
         return value
-    if isinstance(value, Mapping) and value and _BOUNDS.issuperset(value):
-        stated = {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
-        return Criterion(**stated)
-    return None
+    if not isinstance(value, Mapping) or not value or not _BOUNDS.issuperset(value):
+        return None
+    if not all(_fits(name, one) for name, one in value.items()):
+        return None
+    stated: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
+    return Criterion(**stated)
+
+
+def _fits(bound: str, value: object) -> bool:
+    """Whether evidence, which anybody can write, holds under the name of a bound what a bound can be."""
+    if bound == "one_of":
+        return isinstance(value, list | tuple)
+    if bound == "equals":
+        return isinstance(value, Scalar)
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _said(value: Any) -> str:
