@@ -19,6 +19,7 @@ from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgem
 
 if TYPE_CHECKING:
     from falsifiable.validation.cache import Cache
+    from falsifiable.validation.events import Listener
     from falsifiable.validation.mutation_results import MutationReport
 
 MEBIBYTE = 1 << 20
@@ -91,6 +92,14 @@ traceback_option = click.option("--debug", is_flag=True, expose_value=False, hel
 """For verbs that start no worker: whoever runs the verb looks for the word itself."""
 
 
+class InvalidContracts(Failure):
+    """Contracts that cannot be used; ``workspace`` holds every fault, for whoever reports them in another form."""
+
+    def __init__(self, message: str, workspace: Workspace) -> None:
+        super().__init__(message)
+        self.workspace = workspace
+
+
 def validation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The names of contracts and all options of a validation, handed to the verb as one ``asked``."""
     return click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")(of_all_contracts(function))
@@ -148,7 +157,7 @@ def _bound(artifacts: Sequence[str]) -> dict[str, Path]:
 def open_workspace(root: Path | None) -> tuple[Workspace, Catalogue]:
     """The workspace around ``root`` (or this folder) and the catalogue of checks.
 
-    Raises Failure with every fault of the contracts, each with file, line and column.
+    Raises InvalidContracts with every fault of the contracts, each with file, line and column.
     """
     catalogue = load_catalogue()
     workspace = load_workspace(root or find_root(Path.cwd()), catalogue.signatures)
@@ -161,7 +170,9 @@ def open_workspace(root: Path | None) -> tuple[Workspace, Catalogue]:
                 f"note: the checks of plugin {plugin} are missing, because it could not be loaded: {why}", err=True
             )
         faults = "1 fault" if errors == 1 else f"{errors} faults"
-        raise Failure(f"{faults} in the contracts of {workspace.root}; nothing was run. See contract explain RULE")
+        raise InvalidContracts(
+            f"{faults} in the contracts of {workspace.root}; nothing was run. See contract explain RULE", workspace
+        )
     return workspace, catalogue
 
 
@@ -189,9 +200,15 @@ def chosen_contracts(workspace: Workspace, names: Sequence[str]) -> tuple[Contra
 
 
 def run_validation(
-    asked: Asked, workspace: Workspace, catalogue: Catalogue, *, quiet: bool = False, cache: Cache | None = None
+    asked: Asked,
+    workspace: Workspace,
+    catalogue: Catalogue,
+    *,
+    quiet: bool = False,
+    cache: Cache | None = None,
+    listeners: Sequence[Listener] = (),
 ) -> tuple[ContractResult, ...]:
-    """Validate what was asked, with progress on a terminal.
+    """Validate what was asked, with progress on a terminal; ``listeners`` hear of it too.
 
     What ``cache``, by default that of the user, knows already is not judged again.
     """
@@ -200,7 +217,7 @@ def run_validation(
 
     arguments = _arguments(asked, workspace)
     with progress(quiet=quiet) as listener:
-        return validate_workspace(workspace, catalogue, **arguments, listeners=[listener], cache=cache)
+        return validate_workspace(workspace, catalogue, **arguments, listeners=[listener, *listeners], cache=cache)
 
 
 def run_challenge(
@@ -242,20 +259,17 @@ def _arguments(asked: Asked, workspace: Workspace) -> dict[str, Any]:
 
 def exit_code(results: Sequence[ContractResult], *, strict: bool = False) -> ExitCode:
     """The exit code that the verdicts of ``results`` imply."""
+    from falsifiable.report.formats.report import was_examined
+
     judgements = [judgement for result in results for judgement in result.judgements]
     codes = []
     if any(one.verdict.outcome == "falsified" for one in judgements):
         codes.append(ExitCode.FALSIFIED)
     if any(one.cause in COULD_NOT_RUN for one in judgements):
         codes.append(ExitCode.COULD_NOT_RUN)
-    if not any(_examined(one) for one in judgements) or (strict and any(map(_open, judgements))):
+    if not any(was_examined(one) for one in judgements) or (strict and any(map(_open, judgements))):
         codes.append(ExitCode.NOTHING_EXAMINED)
     return combined(codes)
-
-
-def _examined(judgement: Judgement) -> bool:
-    on_specimen = judgement.on_specimen is not None and judgement.on_specimen.outcome != "inconclusive"
-    return judgement.verdict.outcome != "inconclusive" or on_specimen
 
 
 def _open(judgement: Judgement) -> bool:

@@ -1,4 +1,4 @@
-"""``contract schema``: the JSON Schemas of the files that people write, for editors."""
+"""``contract schema``: the JSON Schemas of the files that people write, for editors, and of the report that we write."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from falsifiable.cli.common import traceback_option, write_named
 @click.option(
     "--of",
     "file",
-    type=click.Choice(["contract", "artifacts", "ship"]),
+    type=click.Choice(["contract", "artifacts", "ship", "report"]),
     default="contract",
     show_default=True,
-    help="Which file it describes: a contract, artifacts.yaml or ship.yaml.",
+    help="What it describes: a contract, artifacts.yaml, ship.yaml, or the report of validate --format json.",
 )
 @traceback_option
 def command(to_stdout: bool, write: Path | None, file: str) -> None:
@@ -32,7 +32,8 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
     """
     if not (to_stdout or write):
         if file != "contract":
-            raise click.UsageError(f"the schema of {file}.yaml is printed with --print, or written with --write FILE")
+            shown = "the report" if file == "report" else f"{file}.yaml"
+            raise click.UsageError(f"the schema of {shown} is printed with --print, or written with --write FILE")
         from falsifiable.contracts import shipped_schema
 
         click.echo(shipped_schema())
@@ -48,6 +49,10 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
 def _schema_of(file: str) -> dict[str, object]:
     from falsifiable.contracts import artifacts_schema, contract_schema, ship_schema
 
+    if file == "report":
+        from falsifiable.report.report_schema import report_schema
+
+        return report_schema()
     if file != "contract":
         return {"artifacts": artifacts_schema, "ship": ship_schema}[file]()
     from falsifiable.validation.catalogue import load_catalogue

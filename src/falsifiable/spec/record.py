@@ -78,7 +78,7 @@ def record(
     for result in results:
         contract = by_name[result.contract]
         spec = spec_of(contract)
-        statement = statement_of(result, context, contract_file=_relative(contract, root))
+        statement = statement_of(result, context, contract_file=path_in_workspace(contract, root))
         # Wherever they lie: a contract that moved to another spec replaces what it left with the old one.
         earlier = [one for one in known if one.contract == result.contract]
         recorded.append(_write(evidence_folder(root, spec), statement, earlier, repository))
@@ -141,7 +141,7 @@ def _committed(statement: Statement) -> bool:
     return statement.context.commit is not None and not statement.context.dirty
 
 
-def _relative(contract: Contract, root: Path) -> str:
+def path_in_workspace(contract: Contract, root: Path) -> str:
     """The contract's path in the workspace; a shipped contract lies elsewhere and goes by its folder and name."""
     if contract.path is None:
         return contract.contract

@@ -1,0 +1,30 @@
+"""A validation for readers that are programs: CI systems, code hosts, other tools.
+
+Each format is a pure function from a :class:`~falsifiable.report.formats.report.Report` to text, in a module of its own
+that knows nothing of the others and is imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from falsifiable.report.formats.report import Report
+
+FORMATS: Mapping[str, str] = {
+    "json": "falsifiable.report.formats.json_format",
+    "junit": "falsifiable.report.formats.junit",
+    "sarif": "falsifiable.report.formats.sarif",
+    "github": "falsifiable.report.formats.github",
+    "markdown": "falsifiable.report.formats.markdown",
+    "in-toto": "falsifiable.report.formats.in_toto",
+}
+"""What a report can be written as, and the module whose ``render`` does it."""
+
+
+def rendered(report: Report, form: str) -> str:
+    """``report`` as text in the format of that name. Raises KeyError for a name that is not in :data:`FORMATS`."""
+    render: Callable[[Report], str] = import_module(FORMATS[form]).render
+    return render(report)

@@ -1,0 +1,137 @@
+"""What every format is made from: the results of a validation, where its claims stand, and how it ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+from falsifiable.contracts import ARTIFACTS_FILE, Diagnostic, Workspace
+from falsifiable.evidence import Context
+from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
+
+Mark = Literal["falsified", "could not run", "vacuous", "inconclusive", "held"]
+MARKS: tuple[Mark, ...] = get_args(Mark)
+"""What a judgement counts as, the worst first. Only the last is a pass, in every format."""
+
+
+class Place(NamedTuple):
+    """A place in a file, relative to the top of the repository; the first character is line 1, column 1."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A validation that ended, one way or another.
+
+    ``folder`` is the workspace seen from the top of its repository ("" where they are one, else ``models/``): code
+    hosts want paths from the top. ``places`` says where a ``contract`` and a ``contract/falsifier`` stand, and
+    ``contract_files`` the path of each contract relative to the workspace. ``diagnostics`` are the faults of contracts
+    and other files; with an error among them nothing was run. ``ran`` is False where nothing was asked to. ``context``
+    is what evidence says about the judging side; only the in-toto format needs it.
+    """
+
+    results: tuple[ContractResult, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    folder: str = ""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    contract_files: Mapping[str, str] = field(default_factory=dict)
+    ran: bool = True
+    interrupted: bool = False
+    exit_code: int = 0
+    context: Context | None = None
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """All judgements, the worst first, else in the order of the contracts."""
+        found = [judgement for result in self.results for judgement in result.judgements]
+        return tuple(sorted(found, key=lambda one: MARKS.index(mark_of(one))))
+
+    @property
+    def counts(self) -> Mapping[Mark, int]:
+        """How many judgements there are of each mark, the worst first."""
+        counted = Counter(map(mark_of, self.judgements))
+        return {mark: counted[mark] for mark in MARKS}
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics because of which nothing could be run."""
+        return tuple(one for one in self.diagnostics if one.severity == "error")
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with the validation as a whole, whatever its verdicts say."""
+        said = []
+        if self.errors:
+            said.append("the contracts are not valid; nothing was run")
+        if self.interrupted:
+            said.append("the validation was interrupted; what had not finished is inconclusive")
+        if self.ran and not self.errors and not any(map(was_examined, self.judgements)):
+            said.append("nothing was examined: no falsifier came to a verdict; bind roles in artifacts.yaml")
+        return tuple(said)
+
+    def place_of(self, judgement: Judgement) -> Place:
+        """Where the claim stands; for one that no file of this repository states, the file that binds its roles."""
+        own = self.places.get(f"{judgement.contract}/{judgement.falsifier}")
+        return own or self.places.get(judgement.contract) or Place(self.folder + ARTIFACTS_FILE)
+
+    def place_of_fault(self, diagnostic: Diagnostic) -> Place:
+        """Where a fault stands, from the top of the repository."""
+        path = diagnostic.path
+        return Place(path if path.startswith("/") else self.folder + path, diagnostic.line, diagnostic.column)
+
+
+def mark_of(judgement: Judgement) -> Mark:
+    """What ``judgement`` counts as: a held verdict of a falsifier that cannot fall is no pass."""
+    if judgement.verdict.outcome == "falsified":
+        return "falsified"
+    if judgement.verdict.outcome == "held":
+        return "vacuous" if judgement.vacuous else "held"
+    return "could not run" if judgement.cause in COULD_NOT_RUN else "inconclusive"
+
+
+def was_examined(judgement: Judgement) -> bool:
+    """Whether the falsifier came to a verdict, on what is bound or at least on the specimens."""
+    on_specimen = judgement.on_specimen is not None and judgement.on_specimen.outcome != "inconclusive"
+    return judgement.verdict.outcome != "inconclusive" or on_specimen
+
+
+def reason_of(judgement: Judgement) -> str:
+    """Why a judgement is no pass: what was found, or what was missing, or why the verdict counts for nothing."""
+    if mark_of(judgement) != "vacuous":
+        return judgement.verdict.found
+    survivors = [one.counterexample for one in judgement.challenges if one.outcome == "survived"]
+    why = f"it let through {', '.join(survivors)}" if survivors else "it ships no counterexample"
+    return f"check {judgement.check} cannot fail: {why}; its verdict counts for nothing"
+
+
+def folder_in_repository(root: Path) -> str:
+    """``root`` as seen from the top of the repository around it: "" or a path that ends in a slash."""
+    root = root.resolve()
+    for above in (root, *root.parents):
+        if (above / ".git").exists():
+            return "" if above == root else f"{root.relative_to(above).as_posix()}/"
+    return ""
+
+
+def places_of(workspace: Workspace, folder: str) -> dict[str, Place]:
+    """Where each contract, and each of its claims, stands; nothing for contracts that came with the package."""
+    return dict(_places(workspace, folder))
+
+
+def _places(workspace: Workspace, folder: str) -> Iterator[tuple[str, Place]]:
+    for file in workspace.files:
+        if file.contract is None or workspace.shipped:
+            continue
+        path = folder + file.path
+        yield file.contract.contract, Place(path, *file.position("contract"))
+        for index, one in enumerate(file.contract.falsifiers):
+            yield f"{file.contract.contract}/{one.id}", Place(path, *file.position("falsifiers", index, "id"))
+        for role in file.contract.artifacts:
+            sound = f"ARTIFACT-SOUND-{role.upper()}"  # what the engine calls a bound file that breaks its format
+            yield f"{file.contract.contract}/{sound}", Place(path, *file.key_position("artifacts", role))
