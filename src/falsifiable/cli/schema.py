@@ -1,4 +1,4 @@
-"""``contract schema``: the JSON Schemas of the files that people write, for editors, and of the report that we write."""
+"""``contract schema``: JSON Schemas of the files that people write, for editors, and of the report that is written."""
 
 from __future__ import annotations
 
