@@ -1,0 +1,149 @@
+"""``contract validate --format`` and ``--output``: reports for programs, beside the text for a person."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft7Validator
+
+from falsifiable.cli.outputs import Outputs
+from falsifiable.contracts import load_workspace
+from falsifiable.report.formats import FORMATS
+from falsifiable.validation.catalogue import load_catalogue
+from falsifiable.validation.engine import validate_workspace
+from falsifiable.validation.events import Finished
+from falsifiable.validation.plan import Options
+
+
+def written(folder: Path) -> dict[str, str]:
+    """Format -> what was written for it."""
+    return {form: (folder / form).read_text(encoding="utf-8") for form in FORMATS}
+
+
+def asked_for(folder: Path) -> list[str]:
+    return [argument for form in FORMATS for argument in ("--output", f"{form}={folder / form}")]
+
+
+@pytest.fixture
+def sold_out(shop):
+    """The shop with one claim that is falsified, one inconclusive and one that holds."""
+    shop.edit("contracts/shop.yaml", "equals: 56", "equals: 57")
+    shop.edit("artifacts.yaml", "tokenizer: run/finetuned/tokenizer.json", "tokenizer: run/there-is-none.json")
+    return shop
+
+
+def test_every_format_is_written_beside_the_text_and_the_exit_code_stays(sold_out, tmp_path):
+    plain = sold_out.contract("validate")
+    done = sold_out.contract("validate", *asked_for(tmp_path / "reports"))
+    assert (done.returncode, plain.returncode) == (1, 1), done.stderr
+    assert done.stdout.startswith("FALSIFIED FALSIFY-SHOP-003")
+    reports = written(tmp_path / "reports")
+    assert json.loads(reports["json"])["counts"] == {"held": 1, "falsified": 1, "inconclusive": 1}
+    suites = ElementTree.fromstring(reports["junit"])
+    assert {name: suites.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3", "failures": "1", "errors": "0", "skipped": "1"
+    }  # fmt: skip
+    (run,) = json.loads(reports["sarif"])["runs"]
+    assert run["invocations"][0]["exitCode"] == 1
+    fallen = next(one for one in run["results"] if one["level"] == "error")
+    assert fallen["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "contracts/shop.yaml", "uriBaseId": "SRCROOT"},
+        "region": {"startLine": 18, "startColumn": 9},
+    }
+    assert "::error file=contracts/shop.yaml,line=18,title=falsified%3A FALSIFY-SHOP-003::" in reports["github"]
+    assert "1 falsified, 1 inconclusive, 1 held" in reports["markdown"]
+    predicate = json.loads(reports["in-toto"])["predicate"]
+    assert (predicate["result"], predicate["judgingCommit"]) == ("FAILED", sold_out.git("rev-parse", "HEAD"))
+    assert predicate["passedTests"] == ["FALSIFY-SHOP-002"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_format_is_all_that_is_printed(sold_out, form, tmp_path):
+    done = sold_out.contract("validate", "--format", form, "--output", f"{form}={tmp_path / 'same'}")
+    assert done.returncode == 1
+    told = (tmp_path / "same").read_text(encoding="utf-8")
+    if form == "json":  # in which known verdicts are marked; the second time all are
+        assert json.loads(done.stdout) == json.loads(told)
+    else:
+        assert done.stdout == told
+
+
+def test_an_invalid_contract_is_reported_where_it_is_wrong(shop, tmp_path):
+    shop.edit("contracts/shop.yaml", "check: weights.finite", "check: weights.finit")
+    done = shop.contract("validate", *asked_for(tmp_path))
+    assert (done.returncode, done.stdout) == (4, "")
+    reports = written(tmp_path)
+    assert "::error file=contracts/shop.yaml,line=16,title=CONTRACT-CHECK-UNKNOWN::" in reports["github"]
+    (fault,) = [one for one in json.loads(reports["json"])["diagnostics"] if one["severity"] == "error"]
+    assert (fault["rule"], fault["line"]) == ("CONTRACT-CHECK-UNKNOWN", 16)
+    assert int(ElementTree.fromstring(reports["junit"]).get("failures")) == 1
+    assert reports["in-toto"] == ""
+    printed = shop.contract("validate", "--format", "github")
+    assert (printed.returncode, printed.stdout) == (4, reports["github"])
+
+
+def test_contracts_that_are_only_read_are_reported_too(shop):
+    done = shop.contract("validate", "--no-run", "--format", "junit")
+    (suite,) = ElementTree.fromstring(done.stdout)
+    assert (done.returncode, suite.get("tests"), suite.get("failures")) == (0, "1", "0")
+
+
+def test_a_workspace_below_the_top_of_its_repository_names_files_from_the_top(shop):
+    below = shop.root / "models"
+    below.mkdir()
+    for name in ("contracts", "artifacts.yaml", "run", "spec"):
+        (shop.root / name).rename(below / name)
+    (below / "contracts/shop.yaml").write_text(
+        (below / "contracts/shop.yaml").read_text().replace("equals: 56", "equals: 57")
+    )
+    done = shop.contract("validate", "--root", "models", "--format", "github")
+    assert "::error file=models/contracts/shop.yaml,line=18," in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (["junit"], "should read FORMAT=FILE"),
+        (["junit="], "should read FORMAT=FILE"),
+        (["junti=report.xml"], "did you mean 'junit'?"),
+        (["junit=report", "sarif=report"], "report is named twice"),
+    ],
+)
+def test_a_wrong_output_is_told_before_anything_runs(contract, output, said):
+    done = contract("validate", *(argument for one in output for argument in ("--output", one)))
+    assert (done.code, done.out) == (4, "")
+    assert said in " ".join(done.err.split())
+
+
+def test_a_report_that_cannot_be_written_is_named(shop):
+    (shop.root / "file").touch()
+    done = shop.contract("validate", "--output", "junit=file/report.xml")
+    assert done.returncode == 2
+    assert "name another file after --output" in done.stderr
+
+
+def test_an_interrupted_validation_is_written_as_one(shop, tmp_path):
+    catalogue = load_catalogue()
+    workspace = load_workspace(shop.root, catalogue.signatures)
+    results = validate_workspace(workspace, catalogue, options=Options(only_known=True))
+    files = {tmp_path / form: form for form in FORMATS}
+    Outputs("text", files).listening(workspace)(Finished(results, interrupted=True))
+    reports = written(tmp_path)
+    assert json.loads(reports["json"])["interrupted"] is True
+    assert json.loads(reports["sarif"])["runs"][0]["invocations"][0]["exitCode"] == 130
+    assert "the validation was interrupted" in reports["junit"]
+    assert reports["github"].startswith("::error title=contract validate::the validation was interrupted")
+    assert json.loads(reports["in-toto"])["predicate"]["passedTests"] == []
+
+
+def test_the_schema_of_the_report_describes_what_is_printed(sold_out, contract):
+    schema = json.loads(contract("schema", "--of", "report", "--print").out)
+    Draft7Validator.check_schema(schema)
+    report = json.loads(sold_out.contract("validate", "--format", "json").stdout)
+    assert [one.message for one in Draft7Validator(schema).iter_errors(report)] == []
+    model = sold_out.root / "run/finetuned"
+    checked = json.loads(sold_out.contract("check", model, "--format", "json").stdout)
+    assert [one.message for one in Draft7Validator(schema).iter_errors(checked)] == []
