@@ -1,4 +1,4 @@
-"""``action.yml`` and ``.pre-commit-hooks.yaml``: they are what GitHub and pre-commit accept, and what they run works."""
+"""``action.yml`` and ``.pre-commit-hooks.yaml``: GitHub and pre-commit accept them, and what they run works."""
 
 from __future__ import annotations
 
