@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from falsifiable.report.console import summary
-from falsifiable.report.formats.report import Place, Report, mark_of, reason_of
+from falsifiable.report.formats.report import Place, Report, mark_of, reason_of, said_of
 from falsifiable.report.text import clean, counted
 from falsifiable.validation.results import Judgement
 
@@ -26,21 +25,20 @@ class _Annotation:
 
 
 def render(report: Report) -> str:
-    """Annotations, the errors first, and the counted last line for whoever reads the log."""
-    last = clean(summary(report.judgements)) if report.ran and not report.errors else _said_of_files(report)
-    return _commands("error", _errors(report)) + _commands("warning", _warnings(report)) + f"{_inert(last)}\n"
+    """Annotations, the errors first, and a last line with the counts for whoever reads the log."""
+    return _commands("error", _errors(report)) + _commands("warning", _warnings(report)) + f"{report.headline}\n"
 
 
 def _errors(report: Report) -> list[_Annotation]:
     found = [_Annotation("contract validate", one) for one in report.troubles if not report.errors]
-    found += [_Annotation(one.rule, f"{one.message}; {one.hint}", report.place_of_fault(one)) for one in report.errors]
+    found += [_Annotation(one.rule, said_of(one), report.place_of_fault(one)) for one in report.errors]
     bad = [one for one in report.judgements if mark_of(one) in ("falsified", "could not run")]
     return found + [_about(one, report) for one in bad]
 
 
 def _warnings(report: Report) -> list[_Annotation]:
     found = [
-        _Annotation(one.rule, f"{one.message}; {one.hint}", report.place_of_fault(one))
+        _Annotation(one.rule, said_of(one), report.place_of_fault(one))
         for one in report.diagnostics
         if one.severity == "warning"
     ]
@@ -90,8 +88,3 @@ def _property(text: str) -> str:
 def _inert(text: str) -> str:
     """Without the old form of a command, which the runner obeys wherever it stands in a line."""
     return text.replace("##[", "## [")
-
-
-def _said_of_files(report: Report) -> str:
-    errors, files = len(report.errors), len(report.contract_files)
-    return f"{counted(errors, 'fault')} in the contracts" if errors else f"{counted(files, 'contract')}: valid"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from falsifiable.evidence import short
 from falsifiable.report.console import measured
-from falsifiable.report.formats.report import MARKS, Report, mark_of, reason_of
+from falsifiable.report.formats.report import MARKS, Report, mark_of, reason_of, said_of
 from falsifiable.report.text import counted
 from falsifiable.spec.markdown import escaped, table
 from falsifiable.validation.results import Judgement
@@ -18,7 +18,7 @@ SIGNS = {"falsified": "❌", "could not run": "💥", "vacuous": "⚠️", "inco
 
 def render(report: Report) -> str:
     """What fell first, then what could not be asked, then every claim in one folded table."""
-    parts = [f"## Contracts: {_headline(report)}", ""]
+    parts = [f"## Contracts: {report.headline}", ""]
     parts += [f"**{escaped(one)}**\n" for one in report.troubles]
     if report.results:
         counts = report.counts.items()
@@ -32,20 +32,10 @@ def render(report: Report) -> str:
     return "\n".join(parts).rstrip("\n") + ("\n\n</details>\n" if report.results else "\n")
 
 
-def _headline(report: Report) -> str:
-    """The worst that happened, in words that cannot be read as a pass where it is none."""
-    if report.errors:
-        return f"{counted(len(report.errors), 'fault')}, nothing was run"
-    if not report.ran:
-        return f"{counted(len(report.contract_files), 'contract')} valid, nothing was run"
-    said = [f"{count} {mark}" for mark, count in report.counts.items() if count]
-    return ", ".join(said) if said else "nothing was judged"
-
-
 def _faults(report: Report) -> Iterator[tuple[str, str, str]]:
     for one in report.diagnostics:
-        said = f"{one.severity}: {one.message}; {one.hint}" if one.hint else f"{one.severity}: {one.message}"
-        yield f"{escaped(one.path)}:{one.line}", f"`{one.rule}`", escaped(said)
+        place = report.place_of_fault(one)
+        yield f"{escaped(place.path)}:{place.line}", f"`{one.rule}`", escaped(f"{one.severity}: {said_of(one)}")
 
 
 def _sections(report: Report) -> Iterator[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 from falsifiable.contracts import ARTIFACTS_FILE, Diagnostic, Workspace
 from falsifiable.evidence import Context
+from falsifiable.report.text import counted
 from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
 Mark = Literal["falsified", "could not run", "vacuous", "inconclusive", "held"]
@@ -55,8 +56,8 @@ class Report:
     @property
     def counts(self) -> Mapping[Mark, int]:
         """How many judgements there are of each mark, the worst first."""
-        counted = Counter(map(mark_of, self.judgements))
-        return {mark: counted[mark] for mark in MARKS}
+        found = Counter(map(mark_of, self.judgements))
+        return {mark: found[mark] for mark in MARKS}
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -75,6 +76,16 @@ class Report:
             said.append("nothing was examined: no falsifier came to a verdict; bind roles in artifacts.yaml")
         return tuple(said)
 
+    @property
+    def headline(self) -> str:
+        """What came of it in one line, the worst first, in words that cannot be read as a pass where it is none."""
+        if self.errors:
+            return f"{counted(len(self.errors), 'fault')}, nothing was run"
+        if not self.ran:
+            return f"{counted(len(self.contract_files), 'contract')} valid, nothing was run"
+        said = [f"{count} {mark}" for mark, count in self.counts.items() if count]
+        return ", ".join(said) if said else "nothing was judged"
+
     def place_of(self, judgement: Judgement) -> Place:
         """Where the claim stands; for one that no file of this repository states, the file that binds its roles."""
         own = self.places.get(f"{judgement.contract}/{judgement.falsifier}")
@@ -84,6 +95,11 @@ class Report:
         """Where a fault stands, from the top of the repository."""
         path = diagnostic.path
         return Place(path if path.startswith("/") else self.folder + path, diagnostic.line, diagnostic.column)
+
+
+def said_of(diagnostic: Diagnostic) -> str:
+    """What a fault is and what to do about it, without its place."""
+    return f"{diagnostic.message}; {diagnostic.hint}" if diagnostic.hint else diagnostic.message
 
 
 def mark_of(judgement: Judgement) -> Mark:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import falsifiable
 from falsifiable.contracts import Diagnostic
 from falsifiable.report.console import measured
-from falsifiable.report.formats.report import Mark, Place, Report, mark_of, reason_of
+from falsifiable.report.formats.report import Mark, Place, Report, mark_of, reason_of, said_of
 from falsifiable.report.text import clean, json_text
 from falsifiable.validation.results import Judgement
 
@@ -132,12 +132,11 @@ def _related(judgement: Judgement, report: Report) -> dict[str, Any]:
 
 
 def _fault(diagnostic: Diagnostic, report: Report) -> dict[str, Any]:
-    said = f"{diagnostic.message}; {diagnostic.hint}" if diagnostic.hint else diagnostic.message
     return {
         "ruleId": diagnostic.rule,
         "kind": "fail",
         "level": diagnostic.severity,
-        "message": {"text": said},
+        "message": {"text": said_of(diagnostic)},
         "locations": [{"physicalLocation": _physical(report.place_of_fault(diagnostic))}],
     }
 
