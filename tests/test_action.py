@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,10 @@ def run_action(shop, **given: str) -> tuple[subprocess.CompletedProcess[str], di
 
 
 def test_the_action_is_what_githubs_schema_says():
-    package = pytest.importorskip("check_jsonschema", reason="it carries the schema; pip install --group dev")
-    path = resources.files(package) / "builtin_schemas" / "vendor" / "github-actions.json"
+    carrier = find_spec("check_jsonschema")
+    if carrier is None or carrier.origin is None:
+        pytest.skip("check-jsonschema carries the schema; pip install --group dev")
+    path = Path(carrier.origin).parent / "builtin_schemas/vendor/github-actions.json"
     schema = json.loads(path.read_text(encoding="utf-8"))
     assert [one.message for one in Draft7Validator(schema).iter_errors(ACTION)] == []
     assert list(Draft7Validator(schema).iter_errors({**ACTION, "runs": {"using": "composite"}}))
@@ -77,10 +79,6 @@ def test_the_action_reports_what_held(shop):
     assert {one.name for one in (shop.root / "contract-reports").iterdir()} == {
         "report.json", "junit.xml", "report.sarif", "summary.md"
     }  # fmt: skip
-
-
-def test_every_output_of_the_action_is_a_file_that_it_wrote(shop):
-    _, outputs, _ = run_action(shop)
     for name in ("json", "junit", "sarif"):
         shown = ACTION["outputs"][name]["value"].replace("${{ steps.validate.outputs.reports }}", outputs["reports"])
         assert (shop.root / shown).is_file(), shown
@@ -105,7 +103,7 @@ def test_an_invalid_contract_fails_the_action_and_is_annotated(shop):
 def test_the_action_passes_its_inputs_on(shop):
     shutil.copytree(shop.root / "run", shop.root / "another run")
     shop.edit("artifacts.yaml", "tokenizer: run/finetuned/tokenizer.json", "tokenizer: nowhere")
-    assert run_action(shop, strict="true", contracts="shop")[0].returncode == 3
+    assert run_action(shop, strict="true")[0].returncode == 3
     bound = "tokenizer=another run/finetuned/tokenizer.json\n\ntrained=another run/finetuned"
     done, _, summary = run_action(shop, strict="true", contracts="shop", artifacts=bound, reports="a folder/of reports")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -114,13 +112,14 @@ def test_the_action_passes_its_inputs_on(shop):
 
 
 def test_no_report_of_an_earlier_run_is_taken_for_this_one(shop):
-    run_action(shop)
-    done, _, _ = run_action(shop, contracts="there-is-none")
-    assert done.returncode == 4
-    assert list((shop.root / "contract-reports").iterdir()) == []
+    earlier = shop.root / "contract-reports/junit.xml"
+    earlier.parent.mkdir()
+    earlier.write_text("<testsuites/>")
+    assert run_action(shop, contracts="there-is-none")[0].returncode == 4
+    assert not earlier.exists()
 
 
-@pytest.mark.parametrize("evil", ["$(touch owned)", "`touch owned`", "; touch owned", "--root=/", "a\nb"])
+@pytest.mark.parametrize("evil", ["$(touch owned)`touch owned`; touch owned", "--root=/"])
 def test_an_input_is_never_run(shop, evil):
     done, _, _ = run_action(shop, contracts=evil)
     assert done.returncode == 4, done.stdout + done.stderr
@@ -136,6 +135,9 @@ def test_pre_commit_accepts_the_hooks():
 def test_a_hook_runs_and_holds_on_a_sound_workspace(shop, hook):
     program, *arguments = shlex.split(hook["entry"])
     assert program == "contract"
+    if "record" in arguments:
+        shop.contract("record", "--regions")
+        shop.commit("what was earned is recorded")
     done = shop.contract(*arguments, module=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

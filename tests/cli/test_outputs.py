@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 from falsifiable.cli.outputs import Outputs
 from falsifiable.contracts import load_workspace
 from falsifiable.report.formats import FORMATS
+from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import load_catalogue
 from falsifiable.validation.engine import validate_workspace
 from falsifiable.validation.events import Finished
@@ -60,15 +61,11 @@ def test_every_format_is_written_beside_the_text_and_the_exit_code_stays(sold_ou
     assert predicate["passedTests"] == ["FALSIFY-SHOP-002"]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["json", "junit"])
 def test_a_format_is_all_that_is_printed(sold_out, form, tmp_path):
     done = sold_out.contract("validate", "--format", form, "--output", f"{form}={tmp_path / 'same'}")
     assert done.returncode == 1
-    told = (tmp_path / "same").read_text(encoding="utf-8")
-    if form == "json":  # in which known verdicts are marked; the second time all are
-        assert json.loads(done.stdout) == json.loads(told)
-    else:
-        assert done.stdout == told
+    assert done.stdout == (tmp_path / "same").read_text(encoding="utf-8")
 
 
 def test_an_invalid_contract_is_reported_where_it_is_wrong(shop, tmp_path):
@@ -128,7 +125,7 @@ def test_a_report_that_cannot_be_written_is_named(shop):
 def test_an_interrupted_validation_is_written_as_one(shop, tmp_path):
     catalogue = load_catalogue()
     workspace = load_workspace(shop.root, catalogue.signatures)
-    results = validate_workspace(workspace, catalogue, options=Options(only_known=True))
+    results = validate_workspace(workspace, catalogue, cache=Cache(tmp_path / "none"), options=Options(only_known=True))
     files = {tmp_path / form: form for form in FORMATS}
     Outputs("text", files).listening(workspace)(Finished(results, interrupted=True))
     reports = written(tmp_path)
