@@ -226,6 +226,7 @@ def falsifier(
     evidence_for: EvidenceFor = "",
     compares_copies: bool = False,
     remembered: bool = True,
+    resources: Mapping[str, float] | None = None,
 ) -> Callable[[Callable[..., Verdict]], Falsifier]:
     """Register a check under ``name`` (kebab-case, dotted: ``family.property``).
 
@@ -241,6 +242,8 @@ def falsifier(
             notices any change and understands none, so that it is left out of the score of ``contract challenge``.
         remembered: False for a check whose verdict rests on more than the bytes bound, such as the times of files: it
             is asked again every time.
+        resources: what it takes of a machine of a cluster: ``cpu`` and ``gpu`` in devices, ``memory`` in bytes, others
+            by the names the cluster gives them. One processor core and no GPU unless said otherwise.
 
     Raises:
         TypeError: for a name, parameter or annotation the SDK does not know; the message lists what is accepted.
@@ -250,7 +253,10 @@ def falsifier(
 
     def register(function: Callable[..., Verdict]) -> Falsifier:
         declared, subjects = _signature(name, function, _CEILINGS[level], needs, imports)
-        declared = replace(declared, evidence_for=evidence_for, compares_copies=compares_copies, remembered=remembered)
+        declared = replace(
+            declared, evidence_for=evidence_for, compares_copies=compares_copies, remembered=remembered,
+            resources=dict(resources or {}),
+        )  # fmt: skip
         known = REGISTRY.get(name)
         if known is not None and known.declared.module != declared.module:
             raise TypeError(f"check {name} is defined in both {known.declared.module} and {declared.module}")

@@ -8,10 +8,10 @@ import pytest
 
 from falsifiable import validate
 from falsifiable.contracts import load_workspace
-from falsifiable.validation import engine, validate_workspace
+from falsifiable.validation import validate_workspace
 from falsifiable.validation.catalogue import load_catalogue
 from falsifiable.validation.events import Finished, Judged, Planned, Started
-from falsifiable.validation.workers import run_jobs
+from falsifiable.validation.executor import LocalExecutor
 
 
 @pytest.fixture(autouse=True)
@@ -48,18 +48,19 @@ def test_events_tell_what_was_planned_started_judged_and_found(shop):
     assert len(heard[-1].results[0].judgements) == sum(isinstance(event, Judged) for event in heard) == 3
 
 
-def test_two_contracts_that_make_one_claim_of_the_same_bytes_are_answered_by_one_job(shop, monkeypatch):
+def test_two_contracts_that_make_one_claim_of_the_same_bytes_are_answered_by_one_job(shop):
     text = (shop.root / "contracts/shop.yaml").read_text()
     twin = text.replace("contract: shop", "contract: twin").replace("FALSIFY-SHOP", "FALSIFY-TWIN")
     (shop.root / "contracts/twin.yaml").write_text(twin)
     asked = []
 
-    def counted(jobs, *others, **named):
-        asked.extend(job.id for job in jobs)
-        return run_jobs(jobs, *others, **named)
+    class Counting(LocalExecutor):
+        def run(self, jobs, *, at_once=None):
+            asked.extend(job.id for job in jobs if job.source_digest)
+            return super().run(jobs, at_once=at_once)
 
-    monkeypatch.setattr(engine, "run_jobs", counted)
-    results = {one.contract: [judged.verdict for judged in one.judgements] for one in validate(shop.root)}
+    judged = validate(shop.root, executor=Counting())
+    results = {one.contract: [judged.verdict for judged in one.judgements] for one in judged}
     assert asked == [f"shop/FALSIFY-SHOP-00{number}" for number in (1, 2, 3)]
     assert results["twin"] == results["shop"]
     assert {one.outcome for one in results["twin"]} == {"held"}

@@ -41,7 +41,8 @@ class CheckSignature:
     """A check's name, the roles it reads (parameter name -> kind accepted), its parameters and how high it can lift.
 
     ``compares_copies`` says that it only compares with a recorded digest, or with a copy of the same thing: it notices
-    any change and understands none.
+    any change and understands none. ``resources`` is what it takes of a machine where it runs on a cluster: ``cpu``
+    and ``gpu`` in devices, ``memory`` in bytes, others by the names the cluster gives them.
     """
 
     name: str
@@ -59,6 +60,7 @@ class CheckSignature:
     evidence_for: EvidenceFor = ""
     compares_copies: bool = False
     remembered: bool = True
+    resources: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ceiling(self) -> Level:

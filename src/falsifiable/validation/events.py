@@ -28,6 +28,15 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A falsifier's job went down with the machine that ran it, and is run again; it had said nothing yet."""
+
+    contract: str
+    falsifier: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A falsifier has its judgement, from a worker or from the cache."""
 
@@ -49,5 +58,5 @@ class Finished:
     interrupted: bool = False
 
 
-Event = Planned | Started | Judged | Challenged | Finished
+Event = Planned | Started | Lost | Judged | Challenged | Finished
 Listener = Callable[[Event], None]

@@ -18,6 +18,7 @@ from falsifiable.contracts.model import Kind
 from falsifiable.validation import events
 from falsifiable.validation.bound import specimen_folder, specimen_variant
 from falsifiable.validation.cache import Cache, key_of
+from falsifiable.validation.executor import LocalExecutor
 from falsifiable.validation.mutation_results import ArtifactResult, ContractScore, Fate, MutationReport, MutationResult
 from falsifiable.validation.mutations import MUTATIONS, digest_of_mutators
 from falsifiable.validation.plan import Options, Task
@@ -172,7 +173,8 @@ def _first_alike(kind: Kind, variant: str) -> str:
 def _with_known_fingerprints(trials: Sequence[Trial], options: Options, cache: Cache) -> list[Trial]:
     """The same, the fingerprints of the originals made known, so that only changed tensors are read."""
     bound = {trial.task.id: trial.task for trial in trials if not trial.specimen and not trial.left_out}
-    told = {task.id: task for task in with_fingerprints(list(bound.values()), options, cache)}
+    with LocalExecutor(quiet=not options.debug) as executor:
+        told = {task.id: task for task in with_fingerprints(list(bound.values()), executor, options, cache)}
     return [
         trial if trial.specimen else Trial(told.get(trial.id, trial.task), *_rest(trial)) for trial in trials
     ]  # fmt: skip

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from falsifiable.artifacts import Corpus
 from falsifiable.contracts import Contract, FalsifierDeclaration
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.falsifier import SEMANTICS, Verdict
 from falsifiable.samples import digest_of_makers
-from falsifiable.validation.bound import Opened, Place, unfetched
+from falsifiable.validation.bound import Opened, Place, place_in_full, unfetched
 from falsifiable.validation.cache import Cache, key_of
 from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.results import Cause, Challenge
@@ -28,7 +30,8 @@ class Options:
     """How a validation runs.
 
     ``seconds`` and ``memory_bytes`` are limits per falsifier; ``at_once`` None is one per core. With ``only_known``
-    nothing is judged: what is not in the cache stays inconclusive.
+    nothing is judged: what is not in the cache stays inconclusive. ``on_cluster`` says that the falsifiers run on other
+    machines than this; ``resources`` what checks whose name fits a pattern take there, in place of what they declare.
     """
 
     seconds: float = 300.0
@@ -38,6 +41,19 @@ class Options:
     rehash: bool = False
     debug: bool = False
     only_known: bool = False
+    on_cluster: bool = False
+    resources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def demands(self, signature: CheckSignature) -> Mapping[str, float]:
+        """What a check takes of a machine: as it declares, or as was asked for checks of its name, the last winning."""
+        asked = [dict(one) for pattern, one in self.resources.items() if fnmatchcase(signature.name, pattern)]
+        return {"cpu": 1.0, **(asked[-1] if asked else signature.resources)}
+
+    def device(self, signature: CheckSignature, artifacts: Iterable[Opened]) -> str:
+        """What it will run on: on a cluster a GPU only if it asks for one; here "", which is whatever there is."""
+        if not self.on_cluster or any(map(stays_here, artifacts)):
+            return ""
+        return "cuda" if self.demands(signature).get("gpu") else "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,8 @@ class Task:
     """One falsifier of one contract with the artifacts it will see.
 
     ``artifacts`` maps the check's parameter to what is bound there. ``obstacle`` says why nothing real can be judged
-    ("" where it can), ``cause`` of which class that is.
+    ("" where it can), ``cause`` of which class that is. ``item`` is which of many it is about,
+    where many are validated at once, and ``device`` what a forward pass will run on ("" for what this machine has).
     """
 
     contract: Contract
@@ -56,17 +73,20 @@ class Task:
     artifacts: Mapping[str, Opened] = field(default_factory=dict)
     obstacle: str = ""
     cause: Cause = ""
+    item: str = ""
+    device: str = ""
 
     @property
     def id(self) -> str:
-        """Unique in a validation: contract and falsifier."""
-        return f"{self.contract.contract}/{self.declaration.id}"
+        """Unique in a validation: contract and falsifier, and the item where there are many."""
+        name = f"{self.contract.contract}/{self.declaration.id}"
+        return f"{self.item}: {name}" if self.item else name
 
     def key(self, *, specimen: bool) -> str:
         """Cache key of the verdict: everything it rests on. A verdict on the specimens rests on no bound bytes."""
         bound = {} if specimen else {name: one.content for name, one in self.artifacts.items()}
         if self.signature.needs == "folder" and not specimen:
-            bound = {name: f"{one.content} in {_listing(one.message)}" for name, one in self.artifacts.items()}
+            bound = {name: f"{one.content} in {listing(one.message)}" for name, one in self.artifacts.items()}
         return key_of(
             {
                 "semantics": SEMANTICS,
@@ -74,21 +94,22 @@ class Task:
                 "parameters": dict(self.declaration.parameters),
                 "specimens": {"roles": dict(self.declaration.on), "makers": digest_of_makers()} if specimen else {},
                 "artifacts": bound,
-                "libraries": _versions(self.signature.imports),
-                "device": _device(),
+                "libraries": versions_of(self.signature.imports),
+                "device": self.device or _device(),
             }
         )
 
     def job(self, options: Options, *, specimen: bool) -> Job:
         """The job that judges this falsifier, on what is bound or on the built-in specimens."""
-        artifacts = {} if specimen else {name: one.message for name, one in self.artifacts.items()}
+        seen = {} if specimen else self.artifacts
+        folders = [one for one in seen.values() if self.signature.needs == "folder" and one.message]
         return Job(
             id=f"{self.id}{' on specimens' if specimen else ''}",
             imports=self.signature.imports,
             message={
                 "signature": asdict(self.signature),
                 "roles": dict(self.declaration.on),
-                "artifacts": artifacts,
+                "artifacts": {name: one.message for name, one in seen.items()},
                 "parameters": dict(self.declaration.parameters),
                 "specimen": specimen,
                 "root": str(self.root.resolve()),
@@ -96,6 +117,11 @@ class Task:
             },
             seconds=options.seconds,
             memory_bytes=options.memory_bytes,
+            files={path: sha256 for one in seen.values() for path, sha256 in files_of(one).items()},
+            folders={one.message["path"]: listing(one.message) for one in folders},
+            here=any(map(stays_here, seen.values())),
+            source_digest=self.source_digest,
+            resources=options.demands(self.signature),
         )
 
 
@@ -114,7 +140,10 @@ def plan(
             artifacts = {parameter: opened[contract.contract, role] for parameter, role in declaration.on.items()}
             cause, obstacle = _obstacle(signature, artifacts, options)
             digest = catalogue.source_digests[declaration.check]
-            planned.append(Task(contract, declaration, signature, digest, root, artifacts, obstacle, cause))
+            device = options.device(signature, artifacts.values())
+            planned.append(
+                Task(contract, declaration, signature, digest, root, artifacts, obstacle, cause, device=device)
+            )
     return planned
 
 
@@ -155,7 +184,23 @@ def _are_reports(kept: Any) -> bool:
     return True
 
 
-def _listing(message: Mapping[str, Any]) -> str:
+def files_of(one: Opened) -> dict[str, str]:
+    """Absolute path -> sha256 of every file that a check of ``one`` may read; what only has a name has no path."""
+    path = Path(one.message.get("path", ""))
+    if one.kind == "command" or "memory" in one.message or not one.message:
+        return {}
+    folder = path if path.is_dir() else path.parent
+    files = {str(folder / name): sha256 for name, sha256 in one.files.items() if (folder / name).is_file()}
+    named = one.artifact.pinned_files if isinstance(one.artifact, Corpus) else {}
+    return files | {str(place_in_full(named[name])): one.pinned[name] for name in named if name in one.pinned}
+
+
+def stays_here(one: Opened) -> bool:
+    """Whether only this machine can judge it: a command runs where it was allowed, a URL is remembered here."""
+    return one.kind == "command" or "memory" in one.message
+
+
+def listing(message: Mapping[str, Any]) -> str:
     """What lies in a folder, as a digest of names, sizes and times: any file that is added makes it another."""
     folder = Path(message.get("path", ""))
     files = sorted(one for one in folder.rglob("*") if one.is_file() or one.is_symlink()) if folder.is_dir() else []
@@ -170,7 +215,7 @@ def _device() -> str:
     return "cuda" if Path("/proc/driver/nvidia/version").exists() and not hidden else "cpu"
 
 
-def _versions(imports: tuple[str, ...]) -> dict[str, str]:
+def versions_of(imports: tuple[str, ...]) -> dict[str, str]:
     """Python and the distributions behind the modules a check imports, so that an upgrade judges afresh."""
     versions = {"python": platform.python_version()}
     for module in imports:

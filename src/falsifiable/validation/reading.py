@@ -19,8 +19,9 @@ from falsifiable.validation.binding import Role
 from falsifiable.validation.bound import Opened, fingerprints_from, place_in_full
 from falsifiable.validation.cache import Cache, file_identity, key_of
 from falsifiable.validation.catalogue import Catalogue
-from falsifiable.validation.plan import Options, Task
-from falsifiable.validation.workers import Job, Outcome, outcomes_of
+from falsifiable.validation.executor import Executor
+from falsifiable.validation.plan import Options, Task, files_of, stays_here
+from falsifiable.validation.workers import Job, Outcome
 
 ROOM = "fingerprints"
 
@@ -29,6 +30,7 @@ def read_new_models(
     contracts: Iterable[Contract],
     catalogue: Catalogue,
     roles: Mapping[str, Mapping[str, Role]],
+    executor: Executor,
     options: Options,
     cache: Cache,
 ) -> None:
@@ -44,7 +46,8 @@ def read_new_models(
     }
     unread = {str(path): identities for path in sorted(wanted) if (identities := _unread_files(path, cache))}
     jobs = [_job(path, {"scan": {"kind": "model", "path": path, "digests": {}}}, options) for path in unread]
-    for outcome in _outcomes(jobs, options):
+    jobs = [replace(one, files={str(_folder(Path(one.id)) / name): "" for name in unread[one.id]}) for one in jobs]
+    for outcome in _outcomes(jobs, executor):
         scanned = _reported(outcome, "scan")
         path = Path(outcome.job.id)
         if scanned is not None and _identities(path, scanned["sha256"]) == unread[outcome.job.id]:
@@ -53,12 +56,15 @@ def read_new_models(
             cache.put(ROOM, _key(digest_of_files(path, scanned["sha256"])), scanned["fingerprints"])
 
 
-def with_fingerprints(planned: Sequence[Task], options: Options, cache: Cache) -> list[Task]:
+def with_fingerprints(planned: Sequence[Task], executor: Executor, options: Options, cache: Cache) -> list[Task]:
     """The same falsifiers, their models' fingerprints computed once and made known to them."""
     wanted = {one.digest: one for task in planned if task.signature.needs == "fingerprints" for one in _models(task)}
     unknown = [one for digest, one in wanted.items() if not _is_kept(digest, cache)]
-    jobs = [_job(one.digest, {"fingerprint": one.message}, options) for one in unknown]
-    for outcome in _outcomes(jobs, options):
+    jobs = [
+        replace(_job(one.digest, {"fingerprint": one.message}, options), files=files_of(one), here=stays_here(one))
+        for one in unknown
+    ]
+    for outcome in _outcomes(jobs, executor):
         if (found := _reported(outcome, "fingerprints")) is not None:
             cache.put(ROOM, _key(outcome.job.id), found)
     known = {digest for digest in wanted if _is_kept(digest, cache)}
@@ -77,11 +83,14 @@ def _unread_files(path: Path, cache: Cache) -> dict[str, str]:
 
 def _identities(path: Path, names: Iterable[str]) -> dict[str, str]:
     """Relative path -> identity; empty where a file has gone."""
-    folder = path if path.is_dir() else path.parent  # the parts of a split file lie beside each other
     try:
-        return {name: file_identity(folder / name) for name in names}
+        return {name: file_identity(_folder(path) / name) for name in names}
     except OSError:
         return {}
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent  # the parts of a split file lie beside each other
 
 
 def _relative(file: Path, path: Path) -> str:
@@ -96,9 +105,9 @@ def _job(name: str, message: Mapping[str, Any], options: Options) -> Job:
     return Job(name, (), {**message, "debug": options.debug}, options.seconds, options.memory_bytes)
 
 
-def _outcomes(jobs: Sequence[Job], options: Options) -> Iterable[Outcome]:
+def _outcomes(jobs: Sequence[Job], executor: Executor) -> Iterable[Outcome]:
     # One after the other: each uses all cores, and two at once would contend for disk and cache.
-    return outcomes_of(jobs, at_once=1, quiet=not options.debug)
+    return (event for event in executor.run(jobs, at_once=1) if isinstance(event, Outcome))
 
 
 def _reported(outcome: Outcome, what: str) -> Any | None:

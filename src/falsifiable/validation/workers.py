@@ -38,13 +38,23 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One falsifier to judge: ``message`` is what the worker reads, ``imports`` what its fork server has loaded."""
+    """One falsifier to judge: ``message`` is what the worker reads, ``imports`` what its fork server has loaded.
+
+    The rest is for an executor with several machines: which ``files`` (absolute path -> sha256, "" where only the
+    planner's own file will do) and ``folders`` (path -> digest of the listing) have to be there, whether it can only be
+    judged ``here``, by which code (``source_digest``), and with what ``resources``.
+    """
 
     id: str
     imports: tuple[str, ...]
     message: Mapping[str, Any]
     seconds: float
     memory_bytes: int
+    files: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
+    here: bool = False
+    source_digest: str = ""
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
