@@ -18,6 +18,7 @@ from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
 if TYPE_CHECKING:
+    from falsifiable.cli.fleet import Where
     from falsifiable.validation.cache import Cache
     from falsifiable.validation.events import Listener
     from falsifiable.validation.mutation_results import MutationReport
@@ -206,16 +207,20 @@ def run_validation(
     *,
     quiet: bool = False,
     cache: Cache | None = None,
-    listeners: Sequence[Listener] = (),
+    where: Where | None = None,
+    listeners: Iterable[Listener] = (),
 ) -> tuple[ContractResult, ...]:
     """Validate what was asked, with progress on a terminal; ``listeners`` hear of it too.
 
-    What ``cache``, by default that of the user, knows already is not judged again.
+    What ``cache``, by default that of the user, knows already is not judged again. ``where`` names the machines, by
+    default this one.
     """
     from falsifiable.report.progress import progress
     from falsifiable.validation import validate_workspace
 
-    arguments = _arguments(asked, workspace)
+    arguments = validation_arguments(asked, workspace)
+    if where is not None:
+        arguments |= {"options": where.told(arguments["options"]), "executor": where.machines(debug=asked.debug)}
     with progress(quiet=quiet) as listener:
         return validate_workspace(workspace, catalogue, **arguments, listeners=[listener, *listeners], cache=cache)
 
@@ -227,12 +232,12 @@ def run_challenge(
     from falsifiable.report.progress import progress
     from falsifiable.validation import challenge_workspace
 
-    arguments = _arguments(asked, workspace)
+    arguments = validation_arguments(asked, workspace)
     with progress() as listener:
         return challenge_workspace(workspace, catalogue, **arguments, listeners=[listener], whole_matrix=whole_matrix)
 
 
-def _arguments(asked: Asked, workspace: Workspace) -> dict[str, Any]:
+def validation_arguments(asked: Asked, workspace: Workspace) -> dict[str, Any]:
     """What was asked, as the engine takes it. Raises Failure for a binding that cannot be."""
     from falsifiable.validation import Options
     from falsifiable.validation.binding import BindingError, check_options

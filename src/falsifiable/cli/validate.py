@@ -20,6 +20,7 @@ from falsifiable.cli.common import (
     validation_options,
 )
 from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
 from falsifiable.cli.outputs import Outputs, report_options
 from falsifiable.cli.pv import judge_pv, named_pv, summary, tell_pv
 from falsifiable.contracts import Workspace
@@ -31,10 +32,21 @@ from falsifiable.report.text import counted
 @click.option("--strict", is_flag=True, help="Exit 3 if anything stayed inconclusive.")
 @click.option("--record", is_flag=True, help="Also write the evidence, as contract record does.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
+@many_option
+@executor_options
 @report_options
 @validation_options
 def command(
-    asked: Asked, no_run: bool, strict: bool, record: bool, verbose: bool, form: str, outputs: Mapping[Path, str]
+    asked: Asked,
+    no_run: bool,
+    strict: bool,
+    record: bool,
+    verbose: bool,
+    many: str | None,
+    executor: str,
+    resources: dict[str, dict[str, float]],
+    form: str,
+    outputs: Mapping[Path, str],
 ) -> int:
     """Check all contracts (or those named), and run every falsifier whose artifacts are bound.
 
@@ -77,9 +89,12 @@ def command(
             return ExitCode.NOTHING_EXAMINED if strict else ExitCode.HELD
     if no_run:
         return _only_read(asked, workspace, reports, quiet=form != "text")
+    where = Where(executor, resources)
+    if many is not None:
+        return validate_fleet(asked, many, where, workspace, catalogue, strict=strict, record=record, form=form)
     # Evidence speaks for bytes: what is to be recorded is read again.
     asked = replace(asked, rehash=asked.rehash or record)
-    results = run_validation(asked, workspace, catalogue, listeners=[reports.listening(workspace)])
+    results = run_validation(asked, workspace, catalogue, where=where, listeners=[reports.listening(workspace)])
     if form == "text":
         from falsifiable.report.console import print_results
         from falsifiable.report.scoreboard import print_scoreboard

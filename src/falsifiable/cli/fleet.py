@@ -1,0 +1,125 @@
+"""What ``contract validate`` shares with a cluster and with many artifacts: ``--executor`` and ``--many``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from falsifiable.cli import Failure
+from falsifiable.cli.common import Asked, exit_code, validation_arguments
+from falsifiable.contracts import Workspace
+from falsifiable.validation.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from falsifiable.validation import Options
+    from falsifiable.validation.executor import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """On which machines falsifiers run, and what they take of a node there: pattern of checks -> resource -> how much."""
+
+    executor: str = "local"
+    resources: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def told(self, options: Options) -> Options:
+        """The same options, knowing where the falsifiers will run."""
+        return replace(options, on_cluster=self.executor == "ray", resources=self.resources)
+
+    def machines(self, *, debug: bool) -> Executor | None:
+        """The executor; None for this machine. Raises Failure where Ray is not installed."""
+        if self.executor != "ray":
+            return None
+        if find_spec("ray") is None:
+            raise Failure("--executor ray: Ray is not installed; install it with pip install 'falsifiable[ray]'")
+        from falsifiable.validation.ray_executor import RayExecutor
+
+        return RayExecutor(quiet=not debug)
+
+
+many_option = click.option(
+    "--many",
+    metavar="[ROLE=]GLOB|MANIFEST",
+    help="Validate every run folder or artifact that matches, or that a YAML or JSON list names, and sum up.",
+)
+
+
+def executor_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--executor`` and ``--resources``."""
+    function = click.option(
+        "--resources",
+        multiple=True,
+        metavar="CHECK=NAME:AMOUNT,...",
+        callback=_resources,
+        help="With ray: what checks (a name or pattern) take of a node, such as 'forward.*=gpu:1,cpu:4'.",
+    )(function)
+    return click.option(
+        "--executor",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Where falsifiers run: in processes of this machine, or on the Ray cluster that RAY_ADDRESS names.",
+    )(function)
+
+
+def _resources(ctx: click.Context, param: click.Parameter, given: Iterable[str]) -> dict[str, dict[str, float]]:
+    found = {}
+    for one in given:
+        pattern, _, amounts = one.partition("=")
+        try:
+            parts = [part.split(":") for part in amounts.split(",")]
+            found[pattern] = {name.strip(): float(amount) for name, amount in parts}
+        except ValueError:
+            found[pattern] = {}
+        if (
+            not pattern
+            or not found[pattern]
+            or not all(name and 0 <= most < 1e18 for name, most in found[pattern].items())
+        ):
+            raise click.BadParameter(f"{one!r} should read CHECK=NAME:AMOUNT, such as 'forward.*=gpu:1'", ctx, param)
+    return found
+
+
+def validate_fleet(
+    asked: Asked, many: str, where: Where, workspace: Workspace, catalogue: Catalogue,
+    *, strict: bool, record: bool, form: str,
+) -> int:  # fmt: skip
+    """``contract validate --many``: print the summary; the exit code of all items together."""
+    from falsifiable.report.fleet import fleet_as_json, print_fleet
+    from falsifiable.report.progress import progress
+    from falsifiable.validation.fleet import FleetError, items_of, validate_many
+
+    if record:
+        raise click.UsageError("--many sums up and records nothing; record an item by --run or --artifact")
+    if asked.run is not None or asked.artifacts:
+        raise click.UsageError("--many names what is bound; leave out --run and --artifact, or use a manifest")
+    arguments = validation_arguments(asked, workspace)
+    options = where.told(arguments["options"])
+    try:
+        items = items_of(many, workspace)
+    except FleetError as error:
+        raise Failure(str(error)) from error
+    with progress() as listener:
+        fleet = list(
+            validate_many(
+                workspace,
+                catalogue,
+                items,
+                contracts=arguments["contracts"],
+                options=options,
+                listeners=[listener],
+                executor=where.machines(debug=asked.debug),
+            )  # fmt: skip
+        )
+    if form == "json":
+        json.dump(fleet_as_json(fleet), sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        print_fleet(fleet, sys.stdout)
+    return exit_code([result for one in fleet for result in one.results], strict=strict)

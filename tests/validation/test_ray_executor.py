@@ -1,0 +1,169 @@
+"""The same plan on a cluster of nodes: the same verdicts, each once, also where a node is killed meanwhile."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from falsifiable.contracts.signature import CheckSignature
+from falsifiable.validation.executor import LocalExecutor, Lost
+from falsifiable.validation.workers import Job, Outcome
+
+pytest.importorskip("ray")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+CHECKS = textwrap.dedent('''
+    """Checks whose verdict is known beforehand, and one that takes its time."""
+    import os, time
+    from pathlib import Path
+    from falsifiable import Verdict, falsifier
+
+    @falsifier("clustered.number")
+    def number(*, number: int, folder: str) -> Verdict:
+        """Every third is falsified; says in a file of its own that it ran."""
+        (Path(folder) / f"{number}-{os.getpid()}").touch()
+        time.sleep(0.4)
+        return Verdict.of(number % 3 != 0, examined=1, found=f"number {number}")
+
+    @falsifier("clustered.endless")
+    def endless(*, number: int, folder: str) -> Verdict:
+        """Takes its node with it, by way of a file that the test looks for."""
+        (Path(folder) / f"{number}-{os.getpid()}").touch()
+        time.sleep(600)
+        return Verdict.of(True, examined=1)
+
+    @falsifier("clustered.device")
+    def device(*, number: int, folder: str) -> Verdict:
+        """Says which devices it was shown."""
+        return Verdict.of(True, examined=1, found=os.environ.get("CUDA_VISIBLE_DEVICES", "unset"))
+''')
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch) -> Iterator[object]:
+    """A head that judges nothing and two nodes of two cores, which find the checks above."""
+    (tmp_path / "clustered.py").write_text(CHECKS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+        from ray.cluster_utils import Cluster
+
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        try:
+            made.nodes = [made.add_node(num_cpus=2, resources={f"number{one}": 2}) for one in range(2)]
+            made.wait_for_nodes()
+            ray.init(address=made.address, log_to_driver=False)
+            yield made
+        finally:
+            ray.shutdown()
+            made.shutdown()
+
+
+def job(number: int, folder: Path, check: str = "number", **others: object) -> Job:
+    from falsifiable.contracts.signature import Parameter
+
+    parameters = {
+        "number": Parameter("number", "integer", required=True),
+        "folder": Parameter("folder", "text", required=True),
+    }
+    signature = CheckSignature(f"clustered.{check}", "", "clustered", "clustered", parameters=parameters)
+    message = {
+        "signature": asdict(signature),
+        "roles": {},
+        "artifacts": {},
+        "parameters": {"number": number, "folder": str(folder)},
+        "specimen": False,
+        "root": "/nowhere",
+    }
+    made = Job(f"{check} {number}", (), message, 60.0, 1 << 28, resources={"cpu": 1.0})
+    return replace(made, **others)
+
+
+def outcomes(events: list[object]) -> dict[str, tuple[object, ...]]:
+    ended = [one for one in events if isinstance(one, Outcome)]
+    assert max(Counter(one.job.id for one in ended).values()) == 1
+    return {one.job.id: (one.cause, *(report["verdict"]["outcome"] for report in one.reports)) for one in ended}
+
+
+def test_a_node_killed_meanwhile_loses_no_verdict_and_duplicates_none(cluster, tmp_path):
+    from falsifiable.validation.ray_executor import RayExecutor
+
+    ran = tmp_path / "ran"
+    ran.mkdir()
+    jobs = [job(number, ran) for number in range(24)]
+    with LocalExecutor() as local:
+        expected = outcomes(list(local.run(jobs, at_once=8)))
+    heard = []
+    with RayExecutor() as executor:
+        for event in executor.run(jobs):
+            heard.append(event)
+            if sum(isinstance(one, Outcome) for one in heard) == 4 and cluster.nodes:
+                cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
+    assert outcomes(heard) == expected
+    assert Counter(expected.values()) == {("", "held"): 16, ("", "falsified"): 8}
+    assert any(isinstance(one, Lost) for one in heard)
+    assert sum(isinstance(one, Job) for one in heard) == len(jobs)
+
+
+def test_a_job_that_is_lost_again_and_again_is_inconclusive_and_says_where(cluster, tmp_path):
+    from falsifiable.validation.ray_executor import RayExecutor
+
+    ran = tmp_path / "ran"
+    ran.mkdir()
+    asked = job(0, ran, "endless", resources={"cpu": 1.0, "number1": 1.0})
+    heard = []
+    with RayExecutor() as executor:
+        for event in executor.run([asked]):
+            heard.append(event)
+            if isinstance(event, Job):
+                break_when_it_runs(cluster, ran)
+    (outcome,) = (one for one in heard if isinstance(one, Outcome))
+    assert (outcome.cause, outcome.reports) == ("crashed", ())
+    assert "no node of the cluster offers cpu: 1, number1: 1" in outcome.said
+    assert "lost before with" in outcome.said
+
+
+def break_when_it_runs(cluster, ran: Path) -> None:
+    import threading
+
+    def kill() -> None:
+        while not any(ran.iterdir()):
+            time.sleep(0.1)
+        cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
+
+    threading.Thread(target=kill).start()
+
+
+def test_nodes_refuse_other_bytes_and_other_code_and_demands_that_none_can_meet_are_told(cluster, tmp_path):
+    from falsifiable.validation.ray_executor import RayExecutor
+
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"other bytes")
+    jobs = [
+        job(1, tmp_path, source_digest="0" * 64),
+        job(2, tmp_path, files={str(tmp_path / "absent"): "0" * 64}),
+        job(3, tmp_path, resources={"cpu": 1.0, "gpu": 1.0}),
+        job(4, tmp_path, files={str(weights): ""}),
+        job(5, tmp_path, "device"),
+        job(6, tmp_path, here=True),
+    ]
+    with RayExecutor() as executor:
+        found = {one.job.id: one for one in executor.run(jobs) if isinstance(one, Outcome)}
+    assert "its code of check clustered.number is not that of the plan" in found["number 1"].said
+    assert "cannot be read there: No such file" in found["number 2"].said
+    assert {found["number 1"].cause, found["number 2"].cause} == {"absent"}
+    assert "no node of the cluster offers cpu: 1, gpu: 1" in found["number 3"].said
+    assert found["number 4"].reports[0]["verdict"]["outcome"] == "held"
+    assert found["device 5"].reports[0]["verdict"]["found"] == ""
+    assert found["number 6"].reports[0]["verdict"]["outcome"] == "falsified"
