@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import textwrap
 import time
@@ -108,7 +109,7 @@ def test_a_node_killed_meanwhile_loses_no_verdict_and_duplicates_none(cluster, t
     with RayExecutor() as executor:
         for event in executor.run(jobs):
             heard.append(event)
-            if sum(isinstance(one, Outcome) for one in heard) == 4 and cluster.nodes:
+            if sum(isinstance(one, Outcome) for one in heard) == 4 and len(cluster.nodes) == 2:
                 cluster.remove_node(cluster.nodes.pop(), allow_graceful=False)
     assert outcomes(heard) == expected
     assert Counter(expected.values()) == {("", "held"): 16, ("", "falsified"): 8}
@@ -167,3 +168,19 @@ def test_nodes_refuse_other_bytes_and_other_code_and_demands_that_none_can_meet_
     assert found["number 4"].reports[0]["verdict"]["outcome"] == "held"
     assert found["device 5"].reports[0]["verdict"]["found"] == ""
     assert found["number 6"].reports[0]["verdict"]["outcome"] == "falsified"
+
+
+def test_the_command_records_on_a_cluster_what_it_would_record_here(shop, cluster):
+    shop.environment["RAY_ADDRESS"] = cluster.address
+    here = json.loads(shop.contract("validate", "--format", "json").stdout)
+    shop.environment["FALSIFIABLE_CACHE"] += "-of-the-cluster"
+    done = shop.contract("validate", "--executor", "ray", "--record", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert "recorded shop: spec/shop/evidence/" in done.stderr
+    there = json.loads(done.stdout)
+    for one in (*here["contracts"][0]["judgements"], *there["contracts"][0]["judgements"]):
+        del one["seconds"]
+    assert there == here
+    assert len(list((shop.root / "spec/shop/evidence").glob("*.json"))) == 1
+    many = shop.contract("validate", "--executor", "ray", "--many", "run", "--format", "json")
+    assert json.loads(many.stdout)["counts"] == {"held": 1, "falsified": 0, "inconclusive": 0}, many.stderr

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """On which machines falsifiers run, and what they take of a node there: pattern of checks -> resource -> how much."""
+    """On which machines falsifiers run, and what they take of a node: pattern of checks -> resource -> how much."""
 
     executor: str = "local"
     resources: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -77,11 +77,8 @@ def _resources(ctx: click.Context, param: click.Parameter, given: Iterable[str])
             found[pattern] = {name.strip(): float(amount) for name, amount in parts}
         except ValueError:
             found[pattern] = {}
-        if (
-            not pattern
-            or not found[pattern]
-            or not all(name and 0 <= most < 1e18 for name, most in found[pattern].items())
-        ):
+        sensible = all(name and 0 <= most < 1e18 for name, most in found[pattern].items())
+        if not pattern or not found[pattern] or not sensible:
             raise click.BadParameter(f"{one!r} should read CHECK=NAME:AMOUNT, such as 'forward.*=gpu:1'", ctx, param)
     return found
 
@@ -100,23 +97,15 @@ def validate_fleet(
     if asked.run is not None or asked.artifacts:
         raise click.UsageError("--many names what is bound; leave out --run and --artifact, or use a manifest")
     arguments = validation_arguments(asked, workspace)
-    options = where.told(arguments["options"])
+    arguments["options"] = where.told(arguments["options"])
+    del arguments["run"], arguments["artifacts"]
     try:
         items = items_of(many, workspace)
     except FleetError as error:
         raise Failure(str(error)) from error
     with progress() as listener:
-        fleet = list(
-            validate_many(
-                workspace,
-                catalogue,
-                items,
-                contracts=arguments["contracts"],
-                options=options,
-                listeners=[listener],
-                executor=where.machines(debug=asked.debug),
-            )  # fmt: skip
-        )
+        arguments |= {"listeners": [listener], "executor": where.machines(debug=asked.debug)}
+        fleet = list(validate_many(workspace, catalogue, items, **arguments))
     if form == "json":
         json.dump(fleet_as_json(fleet), sys.stdout, indent=2)
         sys.stdout.write("\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import click
@@ -13,6 +15,7 @@ from falsifiable.falsifier import SEMANTICS
 from falsifiable.spec import Ledger, open_ledger, record
 from falsifiable.status import ContractStanding, JudgingCode, local_standings
 from falsifiable.validation.catalogue import Catalogue
+from falsifiable.validation.events import ContractJudged, Event, Listener
 from falsifiable.validation.results import BoundArtifact, ContractResult
 
 
@@ -65,6 +68,20 @@ def with_known_commands(results: Sequence[ContractResult], repository: Repositor
         )
         for result in results
     )
+
+
+def recorder_of(workspace: Workspace, code: JudgingCode) -> Listener:
+    """A listener that writes the evidence of each contract as soon as it has been judged, and says so on stderr.
+
+    A validation on a cluster may take hours, and what was judged must not wait for the last of it.
+    """
+
+    def listen(event: Event) -> None:
+        if isinstance(event, ContractJudged):
+            with redirect_stdout(sys.stderr):
+                record_results(workspace, (event.result,), code, regions=False)
+
+    return listen
 
 
 def record_results(

@@ -75,7 +75,7 @@ def command(
                 return pv_code
         asked = replace(asked, contracts=others)
     # Only now: contracts of pv need none of it, and a check that runs on every save must not wait for it.
-    from falsifiable.cli.standing import judging_code, record_results, recorded_and_local
+    from falsifiable.cli.standing import judging_code, record_results, recorded_and_local, recorder_of
 
     reports = Outputs(form, outputs, strict=strict)
     try:
@@ -94,14 +94,18 @@ def command(
         return validate_fleet(asked, many, where, workspace, catalogue, strict=strict, record=record, form=form)
     # Evidence speaks for bytes: what is to be recorded is read again.
     asked = replace(asked, rehash=asked.rehash or record)
-    results = run_validation(asked, workspace, catalogue, where=where, listeners=[reports.listening(workspace)])
+    streaming = record and executor == "ray"
+    listeners = [reports.listening(workspace)]
+    if streaming:
+        listeners.append(recorder_of(workspace, judging_code(catalogue)))
+    results = run_validation(asked, workspace, catalogue, where=where, listeners=listeners)
     if form == "text":
         from falsifiable.report.console import print_results
         from falsifiable.report.scoreboard import print_scoreboard
 
         print_results(results, sys.stdout, verbose=verbose)
         print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
-    if record:
+    if record and not streaming:
         record_results(workspace, results, judging_code(catalogue), regions=False)
     return combined([pv_code, exit_code(results, strict=strict)])
 

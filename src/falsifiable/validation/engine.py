@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -49,10 +50,15 @@ def validate_workspace(
     judged: dict[str, Judgement] = {}
     with executor or LocalExecutor(quiet=not options.debug) as running:
         opened, planned = planned_tasks(workspace, catalogue, chosen, run, artifacts, running, options, cache)
+        open_in = Counter(one.contract.contract for one in planned)
         try:
             for one, judgement in judge_all(planned, running, options, cache, tell):
                 judged[one.id] = judgement
                 tell(events.Judged(judgement))
+                open_in[one.contract.contract] -= 1
+                if not open_in[one.contract.contract]:
+                    (result,) = results_of([one.contract], planned, judged, opened)
+                    tell(events.ContractJudged(result))
         except KeyboardInterrupt:
             tell(events.Finished(results_of(chosen, planned, judged, opened), interrupted=True))
             raise

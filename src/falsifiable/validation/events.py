@@ -44,6 +44,13 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractJudged:
+    """The last falsifier of a contract has been judged, while those of others may go on."""
+
+    result: ContractResult
+
+
+@dataclass(frozen=True, slots=True)
 class Challenged:
     """A falsifier (``contract/id``) was put to the generic mutations of one of its artifacts."""
 
@@ -58,5 +65,5 @@ class Finished:
     interrupted: bool = False
 
 
-Event = Planned | Started | Lost | Judged | Challenged | Finished
+Event = Planned | Started | Lost | Judged | ContractJudged | Challenged | Finished
 Listener = Callable[[Event], None]

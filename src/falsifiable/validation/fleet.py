@@ -8,6 +8,7 @@ take no more memory than one wave.
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from falsifiable.artifacts import ArtifactError
 from falsifiable.artifacts.sources.remote_path import place_of
 from falsifiable.contracts import Contract, Workspace
 from falsifiable.validation import events
@@ -76,13 +78,12 @@ def items_of(asked: str, workspace: Workspace) -> tuple[Item, ...]:
     else:
         role, equals, pattern = asked.partition("=")
         role, pattern = (role, pattern) if equals else ("", asked)
-        found = [_item(Path(one), role, workspace) for one in sorted(glob.glob(pattern, recursive=True))]
+        matching = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        found = [_item(Path(one), role, workspace) for one in matching]
         if not found:
-            raise FleetError(
-                f"--many {asked}: nothing matches; expected run folders, models, or a manifest (YAML, JSON)"
-            )
+            raise FleetError(f"--many {asked}: nothing matches; expected run folders, models, or a manifest (YAML)")
     names = [one.name for one in found]
-    if twice := sorted({one for one in names if names.count(one) > 1} if len(set(names)) < len(names) else ()):
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise FleetError(f"--many {asked}: {twice[0]} stands there twice; give each item a name of its own")
     for item in found:
         _check(item, asked, workspace)
@@ -156,16 +157,16 @@ def _listed(one: object, number: int, path: Path, workspace: Workspace) -> Item:
     if isinstance(one, str):
         return replace(_item(path.parent / one, "", workspace), name=one)
     wanted = f"{path}: item {number} should be a path, or a mapping of name, run (a folder) and artifacts (role: path)"
-    if (
-        not isinstance(one, dict)
-        or not one.keys() <= {"name", "run", "artifacts"}
-        or not {"run", "artifacts"} & one.keys()
-    ):
+    keys = one.keys() if isinstance(one, dict) else set()
+    if not isinstance(one, dict) or not keys <= {"name", "run", "artifacts"} or not {"run", "artifacts"} & keys:
         raise FleetError(wanted)
     run, artifacts = one.get("run"), one.get("artifacts", {})
     if not isinstance(run, str | None) or not isinstance(artifacts, dict):
         raise FleetError(wanted)
-    bound = {str(role): _beside(path, str(place)) for role, place in artifacts.items()}
+    try:
+        bound = {str(role): _beside(path, str(place)) for role, place in artifacts.items()}
+    except ArtifactError as error:
+        raise FleetError(f"{path}: item {number}: {error}") from error
     name = one.get("name") or run or next(iter(artifacts.values()), "")
     return Item(str(name), None if run is None else path.parent / run, bound)
 
