@@ -41,6 +41,16 @@ CHECKS = textwrap.dedent('''
         time.sleep(600)
         return Verdict.of(True, examined=1)
 
+    @falsifier("clustered.fells")
+    def fells(*, number: int, folder: str) -> Verdict:
+        """Kills the process of the cluster that judges it, the parent of its fork server, and would hold otherwise."""
+        if len(list(Path(folder).iterdir())) < number:
+            (Path(folder) / str(os.getpid())).touch()
+            stat = Path(f"/proc/{os.getppid()}/stat").read_text()
+            os.kill(int(stat.rpartition(")")[2].split()[1]), 9)
+            time.sleep(60)
+        return Verdict.of(True, examined=1)
+
     @falsifier("clustered.device")
     def device(*, number: int, folder: str) -> Verdict:
         """Says which devices it was shown."""
@@ -133,6 +143,24 @@ def test_a_job_that_is_lost_again_and_again_is_inconclusive_and_says_where(clust
     assert (outcome.cause, outcome.reports) == ("crashed", ())
     assert "no node of the cluster offers cpu: 1, number1: 1" in outcome.said
     assert "lost before with" in outcome.said
+
+
+def test_attempts_that_are_lost_are_bounded(cluster, tmp_path):
+    from falsifiable.validation.ray_executor import ATTEMPTS, RayExecutor
+
+    heard = []
+    for times in (ATTEMPTS - 1, ATTEMPTS):
+        ran = tmp_path / f"ran{times}"
+        ran.mkdir()
+        with RayExecutor() as executor:
+            heard.append(list(executor.run([job(times, ran, "fells")])))
+        assert len(list(ran.iterdir())) == times
+    recovered, lost = heard
+    assert [type(one) for one in recovered] == [Job, Lost, Lost, Outcome]
+    assert outcomes(recovered) == {"fells 2": ("", "held")}
+    assert [type(one) for one in lost] == [Job, Lost, Lost, Outcome]
+    assert outcomes(lost) == {"fells 3": ("crashed",)}
+    assert "it was lost 3 times, with the nodes" in lost[-1].said
 
 
 def break_when_it_runs(cluster, ran: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -221,8 +222,19 @@ def run_validation(
     arguments = validation_arguments(asked, workspace)
     if where is not None:
         arguments |= {"options": where.told(arguments["options"]), "executor": where.machines(debug=asked.debug)}
-    with progress(quiet=quiet) as listener:
+    with progress(quiet=quiet) as listener, machines_told():
         return validate_workspace(workspace, catalogue, **arguments, listeners=[listener, *listeners], cache=cache)
+
+
+@contextmanager
+def machines_told() -> Iterator[None]:
+    """Raises Failure where the machines that were asked for cannot be reached."""
+    from falsifiable.validation.executor import ExecutorError
+
+    try:
+        yield
+    except ExecutorError as error:
+        raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
 
 
 def run_challenge(

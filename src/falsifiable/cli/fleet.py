@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import Asked, exit_code, validation_arguments
+from falsifiable.cli.common import Asked, exit_code, machines_told, validation_arguments
 from falsifiable.contracts import Workspace
 from falsifiable.validation.catalogue import Catalogue
 
@@ -103,7 +103,7 @@ def validate_fleet(
         items = items_of(many, workspace)
     except FleetError as error:
         raise Failure(str(error)) from error
-    with progress() as listener:
+    with progress() as listener, machines_told():
         arguments |= {"listeners": [listener], "executor": where.machines(debug=asked.debug)}
         fleet = list(validate_many(workspace, catalogue, items, **arguments))
     if form == "json":

@@ -105,11 +105,10 @@ def _other_bytes(path: str, sha256: str, identity: str) -> str:
 
 def _with_fingerprints(errand: Errand) -> Job:
     """The job, its fingerprints where this node finds them: in a file of its own, where the sender's is not here."""
-    message = dict(errand.job.message)
-    for key in ("artifacts",):
-        found = message.get(key) or {}
-        message[key] = {name: _told(one, errand.fingerprints) for name, one in found.items()}
-    return replace(errand.job, message=message if "artifacts" in errand.job.message else errand.job.message)
+    if not errand.fingerprints:
+        return errand.job
+    artifacts = {name: _told(one, errand.fingerprints) for name, one in errand.job.message["artifacts"].items()}
+    return replace(errand.job, message={**errand.job.message, "artifacts": artifacts})
 
 
 def _told(message: Mapping[str, Any], fingerprints: Mapping[str, str]) -> Mapping[str, Any]:

@@ -23,6 +23,10 @@ class Lost:
     said: str
 
 
+class ExecutorError(Exception):
+    """The machines cannot be reached; the message says which were asked, and what to do."""
+
+
 class Executor(Protocol):
     """Runs jobs. It is entered before the first round and left after the last.
 
@@ -31,7 +35,7 @@ class Executor(Protocol):
     """
 
     def __enter__(self) -> Self:
-        """Make ready."""
+        """Make ready. Raises ExecutorError."""
         ...
 
     def __exit__(

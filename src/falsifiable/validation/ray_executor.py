@@ -8,6 +8,7 @@ number of times, and then the job is inconclusive. What has been judged is never
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from falsifiable.validation.cluster_node import Answer, errand_for, judge_here
 from falsifiable.validation.cluster_placement import Node, Placement, as_ray_counts
-from falsifiable.validation.executor import LocalExecutor, Lost
+from falsifiable.validation.executor import ExecutorError, LocalExecutor, Lost
 from falsifiable.validation.results import Cause
 from falsifiable.validation.workers import Job, Outcome
 
@@ -57,8 +58,7 @@ class RayExecutor:
 
     def __enter__(self) -> Self:
         if not ray.is_initialized():
-            ray.init(log_to_driver=not self._quiet, include_dashboard=False, configure_logging=not self._quiet)
-            self._ours = True
+            self._connect()
         # Losses are counted here: Ray's own retries would run a job again that nobody knows to have been lost.
         self._judge = ray.remote(max_retries=0, retry_exceptions=False)(judge_here)
         self._here.__enter__()
@@ -70,6 +70,19 @@ class RayExecutor:
         self._here.__exit__(kind, error, trace)
         if self._ours:
             ray.shutdown()
+
+    def _connect(self) -> None:
+        named = os.environ.get("RAY_ADDRESS", "")
+        try:
+            if named:
+                ray.init(address=named, log_to_driver=not self._quiet, configure_logging=not self._quiet)
+            else:
+                ray.init(include_dashboard=False, log_to_driver=not self._quiet, configure_logging=not self._quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            where = f"at RAY_ADDRESS={named}" if named else "on this machine"
+            said = " ".join(str(error).split())
+            raise ExecutorError(f"no Ray cluster could be reached {where}: {said}; see ray status") from error
+        self._ours = True
 
     def run(self, jobs: Sequence[Job], *, at_once: int | None = None) -> Iterator[Job | Lost | Outcome]:
         """Run ``jobs`` on the nodes, ``at_once`` or twice as many as it has cores on any one of them.
