@@ -10,7 +10,7 @@ from falsifiable import validate
 from falsifiable.contracts import load_workspace
 from falsifiable.validation import validate_workspace
 from falsifiable.validation.catalogue import load_catalogue
-from falsifiable.validation.events import Finished, Judged, Planned, Started
+from falsifiable.validation.events import ContractJudged, Finished, Judged, Planned, Started
 from falsifiable.validation.executor import LocalExecutor
 
 
@@ -43,7 +43,7 @@ def test_events_tell_what_was_planned_started_judged_and_found(shop):
     heard = []
     validate_workspace(load_workspace(shop.root, catalogue.signatures), catalogue, listeners=[heard.append])
     assert heard[0] == Planned(falsifiers=3, known=0)
-    assert {type(event) for event in heard[1:-1]} == {Started, Judged}
+    assert {type(event) for event in heard[1:-1]} == {Started, Judged, ContractJudged}
     assert isinstance(heard[-1], Finished)
     assert len(heard[-1].results[0].judgements) == sum(isinstance(event, Judged) for event in heard) == 3
 
