@@ -85,9 +85,21 @@ def test_a_file_that_is_no_yaml_is_told_of(kernels, contract):
 
 def test_a_program_reads_it_too(kernels, contract):
     done = contract("validate", "--format", "json", kernels / "softmax-v1.yaml")
-    (one,) = json.loads(done.out)["pv"]
-    assert one["valid"]
-    assert [fault["rule"] for fault in one["diagnostics"]] == ["PV-TEST-PROSE"]
+    (fault,) = json.loads(done.out)["diagnostics"]
+    assert (fault["rule"], fault["severity"], fault["path"]) == (
+        "PV-TEST-PROSE", "warning", (kernels / "softmax-v1.yaml").as_posix(),
+    )  # fmt: skip
+
+
+def test_reports_name_files_of_pv_and_ours_together(kernels, contract, here):
+    (here / "contracts").mkdir()
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    named = [kernels / "softmax-v1.yaml", here / "contracts" / "ours.yaml"]
+    done = contract("validate", "--no-run", "--format", "markdown", "--output", "sarif=found.sarif", *named)
+    assert done.code == 0
+    assert "2 contracts valid, nothing was run" in done.out
+    (run,) = json.loads((here / "found.sarif").read_text())["runs"]
+    assert [one["ruleId"] for one in run["results"]] == ["PV-TEST-PROSE"]
 
 
 def test_in_a_workspace_they_stand_beside_ours(kernels, contract, here):

@@ -28,13 +28,18 @@ class Where:
     executor: str = "local"
     resources: dict[str, dict[str, float]] = field(default_factory=dict)
 
+    @property
+    def on_cluster(self) -> bool:
+        """Whether a Ray cluster runs them."""
+        return self.executor == "ray"
+
     def told(self, options: Options) -> Options:
         """The same options, knowing where the falsifiers will run."""
-        return replace(options, on_cluster=self.executor == "ray", resources=self.resources)
+        return replace(options, on_cluster=self.on_cluster, resources=self.resources)
 
     def machines(self, *, debug: bool) -> Executor | None:
         """The executor; None for this machine. Raises Failure where Ray is not installed."""
-        if self.executor != "ray":
+        if not self.on_cluster:
             return None
         if find_spec("ray") is None:
             raise Failure("--executor ray: Ray is not installed; install it with pip install 'falsifiable[ray]'")

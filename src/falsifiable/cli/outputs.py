@@ -69,9 +69,14 @@ class Outputs:
         self._strict = strict
 
     @property
+    def for_a_person(self) -> bool:
+        """Whether text is printed; else a report stands in its place."""
+        return self._form == "text"
+
+    @property
     def asked(self) -> bool:
         """Whether anything but the text for a person was asked for."""
-        return self._form != "text" or bool(self._files)
+        return not self.for_a_person or bool(self._files)
 
     def listening(self, workspace: Workspace) -> Callable[[Event], None]:
         """What hears of a validation of ``workspace`` and reports how it finished."""
@@ -96,7 +101,7 @@ class Outputs:
         report = self._report(workspace, code, **ending)
         for file, form in self._files.items():
             write_named(file, rendered(report, form), "--output")
-        if self._form != "text":
+        if not self.for_a_person:
             click.echo(rendered(report, self._form), nl=False)
 
     def _report(self, workspace: Workspace, code: ExitCode, **ending: Any) -> Report:
@@ -108,7 +113,10 @@ class Outputs:
             diagnostics=workspace.diagnostics,
             folder=folder,
             places=places_of(workspace, folder),
-            contract_files={one.contract: path_in_workspace(one, workspace.root) for one in workspace.contracts},
+            contract_files={
+                **{one.path: one.path for one in workspace.pv},
+                **{one.contract: path_in_workspace(one, workspace.root) for one in workspace.contracts},
+            },
             exit_code=int(code),
         )
         report = replace(report, **ending)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,9 +23,13 @@ from falsifiable.cli.common import (
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
 from falsifiable.cli.outputs import Outputs, report_options
-from falsifiable.cli.pv import judge_pv, named_pv, summary, tell_pv
+from falsifiable.cli.pv import named_pv, only_pv, summary, tell_pv, with_pv
 from falsifiable.contracts import Workspace
 from falsifiable.report.text import counted
+from falsifiable.validation.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from falsifiable.validation.results import ContractResult
 
 
 @click.command()
@@ -66,40 +71,73 @@ def command(
     Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined (with
     --strict: something stayed inconclusive), 4 wrong usage or invalid contract.
     """
-    pv_code = ExitCode.HELD
-    if asked.contracts:
-        theirs, others = named_pv(asked.contracts)
-        if theirs:
-            pv_code = tell_pv(judge_pv(theirs, asked.root), form, strict=strict)
-            if not others or pv_code == ExitCode.INVALID:
-                return pv_code
-        asked = replace(asked, contracts=others)
-    # Only now: contracts of pv need none of it, and a check that runs on every save must not wait for it.
-    from falsifiable.cli.standing import judging_code, record_results, recorded_and_local, recorder_of
-
     reports = Outputs(form, outputs, strict=strict)
-    try:
-        workspace, catalogue = open_workspace(asked.root)
-    except InvalidContracts as error:
-        reports.unrun(error.workspace, error.code)
-        raise
-    if workspace.pv and not asked.contracts:
+    theirs, others = named_pv(asked.contracts, asked.root)
+    pv_code = tell_pv(theirs, strict=strict, text=reports.for_a_person) if theirs else ExitCode.HELD
+    if theirs and (not others or pv_code == ExitCode.INVALID):
+        reports.unrun(with_pv(only_pv(), theirs), pv_code)
+        return pv_code
+    asked = replace(asked, contracts=others)
+    workspace, catalogue = _opened(asked, reports)
+    workspace = with_pv(workspace, theirs)
+    if workspace.pv and not others:
         click.echo(summary(workspace.pv), err=True)
         if not workspace.contracts:
             return ExitCode.NOTHING_EXAMINED if strict else ExitCode.HELD
     if no_run:
-        return _only_read(asked, workspace, reports, quiet=form != "text")
+        return _only_read(asked, workspace, reports)
     where = Where(executor, resources)
     if many is not None:
         return validate_fleet(asked, many, where, workspace, catalogue, strict=strict, record=record, form=form)
+    results = _run(asked, workspace, catalogue, where, reports, record=record, verbose=verbose)
+    return combined([pv_code, exit_code(results, strict=strict)])
+
+
+def _opened(asked: Asked, reports: Outputs) -> tuple[Workspace, Catalogue]:
+    """The workspace and the checks; where the contracts cannot be used, every report says why."""
+    try:
+        return open_workspace(asked.root)
+    except InvalidContracts as error:
+        reports.unrun(error.workspace, error.code)
+        raise
+
+
+def _only_read(asked: Asked, workspace: Workspace, reports: Outputs) -> ExitCode:
+    """Say whether contracts and amendments are valid, and run nothing."""
+    from falsifiable.cli.specs import known_specs
+    from falsifiable.spec import amendments_of
+
+    contracts = chosen_contracts(workspace, asked.contracts)
+    falsifiers = sum(len(contract.falsifiers) for contract in contracts)
+    faults = [fault for spec in known_specs(workspace) for fault in amendments_of(workspace.root, spec).diagnostics]
+    if reports.for_a_person:
+        click.echo(f"{counted(len(contracts), 'contract')} with {counted(falsifiers, 'falsifier')}: valid")
+    code = faults_told(faults)
+    reports.unrun(workspace, code, faults)
+    return code
+
+
+def _run(
+    asked: Asked,
+    workspace: Workspace,
+    catalogue: Catalogue,
+    where: Where,
+    reports: Outputs,
+    *,
+    record: bool,
+    verbose: bool,
+) -> tuple[ContractResult, ...]:
+    """Run the falsifiers, tell what came of them and, where asked, record it."""
+    from falsifiable.cli.standing import judging_code, record_results, recorded_and_local, recorder_of
+
     # Evidence speaks for bytes: what is to be recorded is read again.
     asked = replace(asked, rehash=asked.rehash or record)
-    streaming = record and executor == "ray"
     listeners = [reports.listening(workspace)]
+    streaming = record and where.on_cluster
     if streaming:
         listeners.append(recorder_of(workspace, judging_code(catalogue)))
     results = run_validation(asked, workspace, catalogue, where=where, listeners=listeners)
-    if form == "text":
+    if reports.for_a_person:
         from falsifiable.report.console import print_results
         from falsifiable.report.scoreboard import print_scoreboard
 
@@ -107,19 +145,4 @@ def command(
         print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
     if record and not streaming:
         record_results(workspace, results, judging_code(catalogue), regions=False)
-    return combined([pv_code, exit_code(results, strict=strict)])
-
-
-def _only_read(asked: Asked, workspace: Workspace, reports: Outputs, *, quiet: bool) -> ExitCode:
-    """Say whether contracts and amendments are valid; ``quiet`` where a report is printed in the place of the text."""
-    from falsifiable.cli.specs import known_specs
-    from falsifiable.spec import amendments_of
-
-    contracts = chosen_contracts(workspace, asked.contracts)
-    falsifiers = sum(len(contract.falsifiers) for contract in contracts)
-    faults = [fault for spec in known_specs(workspace) for fault in amendments_of(workspace.root, spec).diagnostics]
-    if not quiet:
-        click.echo(f"{counted(len(contracts), 'contract')} with {counted(falsifiers, 'falsifier')}: valid")
-    code = faults_told(faults)
-    reports.unrun(workspace, code, faults)
-    return code
+    return results
