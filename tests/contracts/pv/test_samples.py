@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,41 +73,28 @@ def test_an_id_in_two_files_is_noticed(judged):
 
 
 MUTATIONS = {
-    "SCHEMA-001": [
-        (
-            '  references:\n    - "Bridle (1990) Training Stochastic Model Recognition Algorithms as Networks"\n'
-            '    - "Milakov & Gimelshein (2018) Online normalizer calculation for softmax"\n',
-            "  references: []\n",
-        )
-    ],
-    "SCHEMA-002": [('version: "1.0.0"', 'version: ""')],
-    "SCHEMA-004": [('formula: "σ(x)_i = exp(x_i - max(x)) / Σ_j exp(x_j - max(x))"', 'formula: ""')],
-    "SCHEMA-005": [('property: "Output sums to 1"', 'property: ""')],
-    "SCHEMA-006": [('formal: "0 < σ(x)_i < 1 for all i"', 'formal: "σ(x)_i > 0 for all i"')],
-    "SCHEMA-007": [("- id: FALSIFY-SM-002", "- id: FALSIFY-SM-001")],
-    "SCHEMA-008": [('prediction: "σ', 'prediction: "" # "σ'), ('prediction: "sum(', 'prediction: "" # "sum(')],
-    "SCHEMA-009": [('if_fails: "exp underflow not handled"', 'if_fails: ""')],
-    "SCHEMA-010": [("- id: KANI-SM-002", "- id: KANI-SM-001")],
-    "SCHEMA-011": [("obligation: SM-INV-001", 'obligation: ""')],
-    "SCHEMA-012": [("    bound: 8\n", "")],
-    "SCHEMA-013": [("qa_gate:", "qa_notes:")],
-    "PROVABILITY-001": [("proof_obligations:", "proofs:")],
+    "SCHEMA-001": (r"references:\n(    - .*\n)+", "references: []\n"),
+    "SCHEMA-002": (r"(version:) .*", r'\1 ""'),
+    "SCHEMA-003": (r"equations:\n( .*\n|\n)+", "equations: {}\n"),
+    "SCHEMA-004": (r"(formula:) .*", r'\1 ""'),
+    "SCHEMA-005": (r"(property:) .*", r'\1 ""'),
+    "SCHEMA-006": (r"formal: (.*)((?:.*\n)*?.*)formal: .*", r"formal: \1\2formal: \1"),
+    "SCHEMA-007": (r"- id: FALSIFY-SM-002", "- id: FALSIFY-SM-001"),
+    "SCHEMA-008": (r"(prediction:) .*", r'\1 ""'),
+    "SCHEMA-009": (r"(if_fails:) .*", r'\1 ""'),
+    "SCHEMA-010": (r"- id: KANI-SM-002", "- id: KANI-SM-001"),
+    "SCHEMA-011": (r"(    obligation:) .*", r'\1 ""'),
+    "SCHEMA-012": (r"    bound: .*\n", ""),
+    "SCHEMA-013": (r"qa_gate:", "qa_notes:"),
+    "PROVABILITY-001": (r"proof_obligations:", "proofs:"),
 }
+"""Per rule, what is looked for in a sample (its first place) and what is written there."""
 
 
 @pytest.mark.parametrize("rule", MUTATIONS)
 def test_a_mutated_sample_is_reported_under_exactly_that_id(rule):
     text = (SAMPLES / "softmax-kernel-v1.yaml").read_text("utf-8")
-    mutated = text
-    for before, after in MUTATIONS[rule]:
-        mutated = mutated.replace(before, after, 1)
-    assert mutated != text
-    found = {one.rule for one in read_pv(mutated.encode()).diagnostics if not one.rule.startswith("PV-")}
-    assert found == {rule}
-
-
-def test_a_sample_without_equations_is_reported_as_such():
-    lines = (SAMPLES / "softmax-kernel-v1.yaml").read_text("utf-8").splitlines(keepends=True)
-    start, end = lines.index("equations:\n"), lines.index("proof_obligations:\n")
-    mutated = "".join([*lines[:start], "equations: {}\n", *lines[end:]])
-    assert [one.rule for one in read_pv(mutated.encode()).diagnostics] == ["SCHEMA-003"]
+    mutated, replaced = re.subn(*MUTATIONS[rule], text, count=1)
+    assert replaced == 1
+    as_pv = [one.rule for one in read_pv(mutated.encode()).diagnostics if not one.rule.startswith("PV-")]
+    assert as_pv == [rule]
