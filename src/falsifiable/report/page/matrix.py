@@ -60,7 +60,7 @@ def _artifact(number: int, artifact: ArtifactResult) -> Element:
     killed = sum(one.killed for one in artifact.mutations)
     return element(
         "details",
-        element("summary", f"{artifact.label}, a {artifact.kind}: {killed} of {len(artifact.mutations)} noticed"),
+        element("summary", f"{artifact.label} ({artifact.kind}): {killed} of {len(artifact.mutations)} noticed"),
         element("p", ", ".join(artifact.places), class_="quiet"),
         _grid(number, artifact),
         *_not_applicable(artifact),
