@@ -21,7 +21,7 @@ GATE_BASE ?= $(shell git rev-parse --verify --quiet HEAD~1 || git rev-parse HEAD
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: validate finetune record gpu-evidence test test-slow lint types imports tests medicine gate fuzz format schema bench clean
+.PHONY: validate finetune record gpu-evidence browser test test-slow lint types imports tests medicine gate fuzz format schema bench clean
 
 validate: $(READY)  ## train the reference run once and its beginning again, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
@@ -44,6 +44,11 @@ gpu-evidence: $(READY)  ## the larger reference run on CUDA, judged there; only 
 	$(BIN)/python -m examples.pretrain --size 0.5b --device cuda --output $(GPU_RUN)
 	-$(BIN)/contract validate --run $(GPU_RUN) $(GPU_LIMITS) $(GPU_CONTRACTS)
 	$(BIN)/contract record --run $(GPU_RUN) $(GPU_LIMITS) $(GPU_CONTRACTS)
+
+# Its driver must be of the same version: both come from the distribution, and anywhere else whoever has them is left alone.
+browser:  ## headless Chromium for the tests of the HTML report, which skip where there is none (Debian, as root)
+	(command -v chromium && command -v chromedriver) > /dev/null || \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium chromium-driver > /dev/null)
 
 test: lint types imports tests medicine  ## everything that takes minutes at most
 
