@@ -18,7 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from falsifiable.artifacts import Model, Run, Tokenizer
-    from falsifiable.testing.collection import ContractCollector
+    from falsifiable.testing.collection import ContractCollector, PvCollector
 
 PROFILE = "falsifiable"
 MARKERS = (
@@ -74,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         prepare(config)
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContractCollector | None:
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContractCollector | PvCollector | None:
     """The falsifiers of a contract file: any of the workspace where contracts are asked for, else one that is named."""
     if file_path.suffix != ".yaml":
         return None

@@ -272,3 +272,27 @@ def test_a_test_run_that_asks_for_nothing_imports_nothing(run_pytest, workspace)
     )
     done = run_pytest()
     assert done.returncode == 0, done.stdout
+
+
+PV = """\
+metadata: {version: "1.0.0", description: Exponential, references: [any table of it]}
+equations: {exp: {formula: exp(x)}}
+proof_obligations: [{type: bound, property: it is above 0}]
+falsification_tests: [{id: FALSIFY-EXP-001, rule: sign, prediction: %s, if_fails: an overflow}]
+kani_harnesses: [{id: KANI-EXP-001, obligation: EXP-INV-001, bound: 8}]
+qa_gate: {id: F-EXP-001, name: Exponential}
+"""
+
+
+def test_a_contract_of_pv_is_an_item_that_is_valid_or_says_why_not(run_pytest, workspace):
+    (workspace / "contracts" / "exp-v1.yaml").write_text(PV % "above 0")
+    done = run_pytest("--contracts", "-v", "contracts/exp-v1.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "contracts/exp-v1.yaml::valid PASSED" in done.stdout
+    assert "PV-TEST-PROSE" in done.stdout
+    (workspace / "contracts" / "exp-v1.yaml").write_text(PV % '""')
+    done = run_pytest("--contracts", "-v", "contracts/exp-v1.yaml")
+    assert done.returncode == 1
+    assert "SCHEMA-008" in done.stdout
+    assert "contracts/exp-v1.yaml:4:" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

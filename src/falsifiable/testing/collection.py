@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from falsifiable.contracts import Contract, ContractFile, FalsifierDeclaration
+from falsifiable.contracts.pv.reader import PvFile
 from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_of, warnings_of
 from falsifiable.testing.shown import falsified_text, inconclusive_text, vacuous_text
 from falsifiable.testing.summary import CAUSE, OUTCOME
@@ -36,7 +37,7 @@ Falsified.__module__ = Inconclusive.__module__ = (
 )
 
 
-def collector_of(path: Path, parent: pytest.Collector) -> ContractCollector | None:
+def collector_of(path: Path, parent: pytest.Collector) -> ContractCollector | PvCollector | None:
     """The collector of a contract file; None for a YAML file that is no contract of the workspace it lies in.
 
     Named files answer for the workspace around them, all others for the one that pytest was started in.
@@ -44,11 +45,13 @@ def collector_of(path: Path, parent: pytest.Collector) -> ContractCollector | No
     session = ContractSession.of(parent.config)
     named = parent.session.isinitpath(path)
     place = session.place(path.parent if named else parent.config.invocation_params.dir)
-    file = place.files.get(path.resolve())
-    if file is None:
-        return None
-    made: ContractCollector = ContractCollector.from_parent(parent, path=path, place=place, file=file)
-    return made
+    if file := place.files.get(path.resolve()):
+        ours: ContractCollector = ContractCollector.from_parent(parent, path=path, place=place, file=file)
+        return ours
+    if written_for_pv := place.pv.get(path.resolve()):
+        theirs: PvCollector = PvCollector.from_parent(parent, path=path, place=place, file=written_for_pv)
+        return theirs
+    return None
 
 
 class ContractCollector(pytest.File):
@@ -154,6 +157,45 @@ class FalsifierItem(pytest.Item):
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the claim stands (lines count from 0), and its name with what it says."""
         return self.path, self.line - 1, f"{self.declared.id}: {self.declared.claim}"
+
+
+class PvCollector(pytest.File):
+    """A contract written for ``pv``."""
+
+    def __init__(self, *, place: Place, file: PvFile, **others: Any) -> None:
+        super().__init__(**others)
+        self.place = place
+        self.file = file
+
+    def collect(self) -> Iterator[PvItem]:
+        """One item: whether the file is valid. The tests it cites are collected where they stand."""
+        for doubt in warnings_of(self.place, self.file):
+            self.warn(ContractWarning(str(doubt)))
+        item: PvItem = PvItem.from_parent(self, name="valid")
+        item.add_marker("contracts")
+        yield item
+
+
+class PvItem(pytest.Item):
+    """Whether a contract is valid by the rules of ``pv`` and ours about it."""
+
+    parent: PvCollector
+
+    def runtest(self) -> None:
+        """Fail with every fault, each with its line."""
+        if not self.parent.file.valid:
+            faults = [one.explained() for one in self.parent.file.diagnostics if one.severity == "error"]
+            raise Falsified("\n".join(faults))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The faults alone."""
+        if not isinstance(excinfo.value, Falsified):
+            return super().repr_failure(excinfo, style)
+        return excinfo.getrepr(style="value")
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The file, and what is asked of it."""
+        return self.path, 0, f"{self.parent.file.stem} is valid"
 
 
 def _outcome(judgement: Judgement | None) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from falsifiable.contracts import ContractFile, Diagnostic, Workspace, find_root, load_workspace
+from falsifiable.contracts.pv.reader import PvFile
 from falsifiable.testing.once import worked_out_once
 from falsifiable.testing.shown import explained
 from falsifiable.testing.summary import Summary
@@ -54,7 +55,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Place:
-    """One workspace of the test run, with the files of its contracts by their full path.
+    """One workspace of the test run, with the files of its contracts, and those written for ``pv``, by their full path.
 
     ``judgements`` are there once the first test has asked, ``told`` are the diagnostics that somebody has read.
 
@@ -64,9 +65,15 @@ class Place:
     workspace: Workspace
     catalogue: Catalogue
     files: Mapping[Path, ContractFile]
+    pv: Mapping[Path, PvFile]
     standings: Mapping[str, str]
     judgements: Mapping[str, tuple[Judgement, ...]] | None = None
     told: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def collected(self) -> frozenset[str]:
+        """The files that tell of their own faults."""
+        return frozenset(one.path for one in (*self.files.values(), *self.pv.values()))
 
 
 class ContractSession:
@@ -96,10 +103,11 @@ class ContractSession:
         catalogue = load_catalogue()
         workspace = load_workspace(root, catalogue.signatures)
         files = {(root / one.path).resolve(): one for one in workspace.files}
+        pv = {(root / one.path).resolve(): one for one in workspace.pv}
         standings: Mapping[str, str] = {}
         if self.asked.standings and not workspace.errors:
             standings = worked_out_once(self._shared, f"standings of {root}", lambda: _standings(workspace, catalogue))
-        return Place(workspace, catalogue, files, standings)
+        return Place(workspace, catalogue, files, pv, standings)
 
     def judgements(
         self, place: Place, chosen: Sequence[tuple[str, str]], config: pytest.Config
@@ -183,8 +191,7 @@ def faults_of(place: Place, file: ContractFile) -> str:
     """
     errors = place.workspace.errors
     own = [one for one in errors if one.path == file.path]
-    of_contracts = {one.path for one in place.workspace.files}
-    others = [one for one in errors if one.path not in of_contracts and one not in place.told]
+    others = [one for one in errors if one.path not in place.collected and one not in place.told]
     place.told += others
     if own or others:
         plugins = [f"note: plugin {name} was not loaded: {why}" for name, why in place.catalogue.failed_plugins.items()]
@@ -194,13 +201,12 @@ def faults_of(place: Place, file: ContractFile) -> str:
     return ""
 
 
-def warnings_of(place: Place, file: ContractFile) -> list[Diagnostic]:
+def warnings_of(place: Place, file: ContractFile | PvFile) -> list[Diagnostic]:
     """What is doubtful in ``file`` and, for the first file that asks, beside the contracts."""
-    of_contracts = {one.path for one in place.workspace.files}
     found = [
         one
         for one in place.workspace.diagnostics
-        if one.severity == "warning" and (one.path == file.path or one.path not in of_contracts)
+        if one.severity == "warning" and (one.path == file.path or one.path not in place.collected)
     ]
     new = [one for one in found if one not in place.told]
     place.told += new

@@ -53,4 +53,6 @@ def _lead(overview: Overview) -> Iterator[Element]:
     if fallen:
         yield element("p", f"Falsified: {', '.join(fallen)}", class_="found")
     if overview.commit:
-        yield element("p", f"Read at commit {short(overview.commit)}; the evidence says which code judged.", class_="quiet")
+        yield element(
+            "p", f"Read at commit {short(overview.commit)}; the evidence says which code judged.", class_="quiet"
+        )
