@@ -73,7 +73,7 @@ class Place:
     @property
     def collected(self) -> frozenset[str]:
         """The files that tell of their own faults."""
-        return frozenset(one.path for one in (*self.files.values(), *self.pv.values()))
+        return frozenset({one.path for one in self.files.values()} | {one.path for one in self.pv.values()})
 
 
 class ContractSession:
