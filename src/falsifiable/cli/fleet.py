@@ -105,7 +105,7 @@ def validate_fleet(
     arguments["options"] = where.told(arguments["options"])
     del arguments["run"], arguments["artifacts"]
     try:
-        items = items_of(many, workspace)
+        items = items_of(many, workspace, arguments["contracts"])
     except FleetError as error:
         raise Failure(str(error)) from error
     with progress() as listener, machines_told():

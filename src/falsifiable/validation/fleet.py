@@ -62,11 +62,11 @@ class ItemResult:
         return tuple(judgement for result in self.results for judgement in result.judgements)
 
 
-def items_of(asked: str, workspace: Workspace) -> tuple[Item, ...]:
+def items_of(asked: str, workspace: Workspace, contracts: Sequence[Contract]) -> tuple[Item, ...]:
     """The items that ``asked`` names: a manifest, a pattern of run folders or models, or ``ROLE=PATTERN``.
 
     A manifest is a YAML or JSON list of paths, or of mappings with ``run`` and (or) ``artifacts`` (role -> path), and
-    a ``name`` where the path is to go by another; its paths are relative to it.
+    a ``name`` where the path is to go by another; its paths are relative to it. ``contracts`` are those asked for.
 
     Raises:
         FleetError: for a pattern that matches nothing, a manifest that is none, a path that does not exist, or a role
@@ -74,12 +74,12 @@ def items_of(asked: str, workspace: Workspace) -> tuple[Item, ...]:
     """
     path = Path(asked)
     if path.suffix in _MANIFESTS and path.is_file() and path.name != RUN_RECORD:
-        found = _from_manifest(path, workspace)
+        found = _from_manifest(path, contracts)
     else:
         role, equals, pattern = asked.partition("=")
         role, pattern = (role, pattern) if equals else ("", asked)
         matching = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        found = [_item(Path(one), role, workspace) for one in matching]
+        found = [_item(Path(one), role, contracts) for one in matching]
         if not found:
             raise FleetError(f"--many {asked}: nothing matches; expected run folders, models, or a manifest (YAML)")
     names = [one.name for one in found]
@@ -143,19 +143,19 @@ def _judged_wave(
     yield from (result(name) for name in planned if len(judged[name]) < len(planned[name]) or not planned[name])
 
 
-def _from_manifest(path: Path, workspace: Workspace) -> list[Item]:
+def _from_manifest(path: Path, contracts: Sequence[Contract]) -> list[Item]:
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FleetError(f"{path}: cannot be read as YAML or JSON: {error}") from error
     if not isinstance(listed, list) or not listed:
         raise FleetError(f"{path}: expected a list of paths, or of mappings with run or artifacts")
-    return [_listed(one, number, path, workspace) for number, one in enumerate(listed, 1)]
+    return [_listed(one, number, path, contracts) for number, one in enumerate(listed, 1)]
 
 
-def _listed(one: object, number: int, path: Path, workspace: Workspace) -> Item:
+def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract]) -> Item:
     if isinstance(one, str):
-        return replace(_item(path.parent / one, "", workspace), name=one)
+        return replace(_item(path.parent / one, "", contracts), name=one)
     wanted = f"{path}: item {number} should be a path, or a mapping of name, run (a folder) and artifacts (role: path)"
     keys = one.keys() if isinstance(one, dict) else set()
     if not isinstance(one, dict) or not keys <= {"name", "run", "artifacts"} or not {"run", "artifacts"} & keys:
@@ -176,13 +176,13 @@ def _beside(manifest: Path, named: str) -> Path:
     return manifest.parent / place if type(place) is type(Path()) else place
 
 
-def _item(path: Path, role: str, workspace: Workspace) -> Item:
+def _item(path: Path, role: str, contracts: Sequence[Contract]) -> Item:
     """A run folder binds all roles; anything else the role named, else the one role there is for a model."""
     if not role and (path / RUN_RECORD).is_file():
         return Item(str(path), path)
     if role:
         return Item(str(path), artifacts={role: path})
-    models = sorted({name for one in workspace.contracts for name, of in one.artifacts.items() if of.kind == "model"})
+    models = sorted({name for one in contracts for name, of in one.artifacts.items() if of.kind == "model"})
     if len(models) != 1:
         there = ", ".join(models) or "none"
         raise FleetError(f"{path} is no run folder, and the contracts' roles for a model are {there}; say ROLE=PATTERN")
