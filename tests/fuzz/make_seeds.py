@@ -441,6 +441,26 @@ def _contract(scratch: Path) -> Seeds:
     }
 
 
+def _pv(scratch: Path) -> Seeds:
+    head = "metadata: {version: 1.0.0, description: 'Sums to \u03c3', references: [Bridle (1990)]%s}\n"
+    equations = "equations: {sum: {formula: sum(x), domain: all x, invariants: [it is 1]}}\n"
+    proofs = (
+        "proof_obligations: [{id: SM-INV-001, type: invariant, property: the outputs sum to 1, tolerance: 1e-6}]\n"
+        "falsification_tests:\n"
+        "  - {id: FALSIFY-SM-001, rule: sum, prediction: it is 1, test: 'a_test.py::test_a', if_fails: no maximum}\n"
+        "  - {id: FALSIFY-SM-002, rule: order, prediction: it stays, test: cargo test falsify_order, if_fails: b}\n"
+        "kani_harnesses: [{id: KANI-SM-001, obligation: SM-INV-001, bound: 8, harness: verify_sum}]\n"
+        "qa_gate: {id: F-SM-001, name: Sum, checks: [sum], pass_criteria: all pass}\n"
+    )
+    summary = "verification_summary: {total_obligations: 1, l3_kani_proved: 1}\n"
+    return {
+        "kernel": (head % "" + equations + proofs).encode(),
+        "kernel-with-a-summary": (head % ", depends_on: [exp-v1]" + equations + proofs + summary).encode(),
+        "registry": (head % ", registry: true" + "equations: {}\n").encode(),
+        "nothing-but-tests": ("status: proved\n" + proofs).encode(),
+    }
+
+
 def _evidence(scratch: Path) -> Seeds:
     from tests.evidence.builders import contract, statement
 
@@ -506,6 +526,7 @@ MAKERS: dict[str, Callable[[Path], Seeds]] = {
     "json": _json_values,
     "origin": _origin,
     "contract": _contract,
+    "pv": _pv,
     "evidence": _evidence,
     "spec": _spec,
 }

@@ -262,6 +262,25 @@ def _contract(path: Path) -> None:
         assert fault.column >= 1
 
 
+def _pv(path: Path) -> None:
+    """Faults are values that can be printed; what is valid by pv's rules makes a contract of ours without a fault."""
+    from falsifiable.contracts import check_contracts, read_contract
+    from falsifiable.contracts.pv.check import check_pv
+    from falsifiable.contracts.pv.reader import read_pv
+    from falsifiable.contracts.pv.translation import translated
+    from falsifiable.validation.catalogue import load_catalogue
+
+    (file,) = check_pv([read_pv(path, shown="fuzz.yaml")], path.parent)
+    for fault in file.diagnostics:
+        assert "\x1b" not in str(fault)
+        assert fault.line >= 1
+        assert fault.column >= 1
+    if file.valid:
+        ours = read_contract(translated(file).text.encode(), shown="ours.yaml")
+        (checked,) = check_contracts([ours], load_catalogue().signatures)
+        assert [one for one in checked.diagnostics if one.severity == "error"] == []
+
+
 def _table(path: Path) -> None:
     """Every row is an object, and begins in a line of the file, no row before the one above it."""
     from falsifiable.artifacts import open_table
@@ -346,6 +365,11 @@ _CONTRACT_WORDS = (
     "within", "one_of", "requires:", "!!", "<<:", "&a", "*a", "? ", "---\n", "|\n", ">-\n", "%YAML", ".inf", "0x",
     "1e400",
 )  # fmt: skip
+_PV_WORDS = (
+    "metadata:", "references:", "equations:", "formula:", "proof_obligations:", "falsification_tests:",
+    "kani_harnesses:", "qa_gate:", "depends_on:", "registry: true", "kind: ", "test: a_test.py::test_a", "bound: 8",
+    "verification_summary:", "enforcement:", "status: proved", "null", '""', "1.0.0", "\\U0001f600", "<<:", "&a", "*a",
+)  # fmt: skip
 _TOKENIZER_WORDS = ("added_tokens", "content", "model", "vocab", "merges", "unk_id", "unk_token", "Unigram", "type")
 _ADAPTER_WORDS = ("peft_type", "LORA", "target_modules", "lora_A", "lora_B", "modules_to_save", "base_model.model.")
 _ZIP_WORDS = ("PK\x03\x04", "PK\x01\x02", "PK\x05\x06", "PK\x06\x06", "PK\x06\x07", "PK\x07\x08")
@@ -425,6 +449,7 @@ TARGETS: dict[str, Target] = {
     "json": Target(_json, ("value.json",), words=("NaN", "-Infinity", "1e400", "\\u0000", "\\ud800", "null", "{}")),
     "origin": Target(_origin, ("model.gguf.origin.yaml",), words=("origin_record: 1", "source:", "sha256:", "size:")),
     "contract": Target(_contract, ("contract.yaml",), words=_CONTRACT_WORDS),
+    "pv": Target(_pv, ("kernel-v1.yaml",), words=_PV_WORDS),
     "evidence": Target(_evidence, ("statement.json",), words=("_type", "subject", "predicate", "digest", "sha256")),
     "spec": Target(_spec, ("spec.md",), words=("<!-- contract:", "<!-- /contract:", " -->", "```", "sha256=", "\r\n")),
 }  # fmt: skip
