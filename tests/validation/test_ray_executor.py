@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import textwrap
+import threading
 import time
 import warnings
 from collections import Counter
@@ -164,8 +165,6 @@ def test_attempts_that_are_lost_are_bounded(cluster, tmp_path):
 
 
 def break_when_it_runs(cluster, ran: Path) -> None:
-    import threading
-
     def kill() -> None:
         while not any(ran.iterdir()):
             time.sleep(0.1)
@@ -198,11 +197,14 @@ def test_nodes_refuse_other_bytes_and_other_code_and_demands_that_none_can_meet_
     assert found["number 6"].reports[0]["verdict"]["outcome"] == "falsified"
 
 
-def test_the_command_records_on_a_cluster_what_it_would_record_here(shop, cluster):
+def test_the_command_records_on_a_cluster_what_it_would_record_here_and_nothing_else_is_printed(shop, cluster):
     shop.environment["RAY_ADDRESS"] = cluster.address
     here = json.loads(shop.contract("validate", "--format", "json").stdout)
     shop.environment["FALSIFIABLE_CACHE"] += "-of-the-cluster"
+    killed = threading.Timer(6, lambda: cluster.remove_node(cluster.nodes.pop(), allow_graceful=False))
+    killed.start()
     done = shop.contract("validate", "--executor", "ray", "--record", "--format", "json")
+    killed.join()
     assert done.returncode == 0, done.stderr
     assert "recorded shop: spec/shop/evidence/" in done.stderr
     there = json.loads(done.stdout)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -228,11 +229,15 @@ def run_validation(
 
 @contextmanager
 def machines_told() -> Iterator[None]:
-    """Raises Failure where the machines that were asked for cannot be reached."""
+    """Raises Failure where the machines that were asked for cannot be reached.
+
+    Ray prints what happens to nodes from a thread of its own, and to stdout, which belongs to the report.
+    """
     from falsifiable.validation.executor import ExecutorError
 
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except ExecutorError as error:
         raise Failure(str(error), ExitCode.COULD_NOT_RUN) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,7 @@ class Outputs:
         self._form = form
         self._files = files
         self._strict = strict
+        self._out = sys.stdout  # kept, because what happens to be stdout while machines run is not for reports
 
     @property
     def for_a_person(self) -> bool:
@@ -102,7 +104,7 @@ class Outputs:
         for file, form in self._files.items():
             write_named(file, rendered(report, form), "--output")
         if not self.for_a_person:
-            click.echo(rendered(report, self._form), nl=False)
+            click.echo(rendered(report, self._form), nl=False, file=self._out)
 
     def _report(self, workspace: Workspace, code: ExitCode, **ending: Any) -> Report:
         from falsifiable.report.formats.report import Report, folder_in_repository, places_of

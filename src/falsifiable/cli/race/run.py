@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,9 @@ def command(
     summary = _over(plan, output)
     if summary is None:
         with _recorder(plan, output) as recorder:
-            summary = _run(plan, race, output, workers or os.cpu_count() or 1, engine, apply=apply, probe=probe)
+            # An engine of somebody else prints what it likes, and stdout belongs to the summary.
+            with redirect_stdout(sys.stderr):
+                summary = _run(plan, race, output, workers or os.cpu_count() or 1, engine, apply=apply, probe=probe)
             _record(recorder, plan, summary, output)
     if form == "json":
         click.echo(json.dumps(summary.as_json(), indent=2))
