@@ -17,9 +17,12 @@ from falsifiable.contracts import (
     artifacts_schema,
     check_contracts,
     contract_schema,
+    plain,
     read_bindings,
     read_contract,
+    read_yaml,
 )
+from falsifiable.contracts.check_schema import in_yaml
 
 SCHEMA = Draft7Validator(contract_schema())
 ARTIFACTS = Draft7Validator(artifacts_schema())
@@ -189,16 +192,34 @@ def test_the_schema_is_a_draft_07_schema(schema: str, signatures: Mapping[str, C
 
 def test_an_editor_is_told_what_a_check_takes(signatures: Mapping[str, CheckSignature]) -> None:
     falsifier = contract_schema(signatures)["definitions"]["falsifier"]
-    assert falsifier["properties"]["check"]["enum"] == sorted(signatures)
-    (fits,) = [
-        one for one in falsifier["allOf"] if one["if"]["properties"]["check"]["const"] == "vocabulary.fits-model"
-    ]
-    assert fits["then"]["required"] == ["on"]
-    assert fits["then"]["properties"]["on"]["required"] == ["model", "tokenizer"]
-    assert fits["then"]["properties"]["with"]["properties"]["bound"] == {
-        "description": "how tightly",
+    named = falsifier["properties"]["check"]["anyOf"]
+    assert [one["const"] for one in named] == sorted(signatures)
+    fits = next(one["then"] for one in falsifier["allOf"] if _check_of(one) == "vocabulary.fits-model")
+    assert fits["required"] == ["on"]
+    assert fits["properties"]["on"]["required"] == ["model", "tokenizer"]
+    assert fits["properties"]["with"]["properties"]["bound"] == {
+        "description": "how tightly\n\nOne of at-most, exactly; by default at-most.",
         "enum": ["at-most", "exactly"],
+        "default": "at-most",
     }
+
+
+def _check_of(entry: Any) -> str | None:
+    """The check that an entry of ``allOf`` is about; None for the last, which is about every check."""
+    return entry["if"]["properties"]["check"]["const"] if "if" in entry else None
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"at_least": 0.5}, "{at_least: 0.5}"),
+        ({"one_of": ["real", "a b"]}, '{one_of: [real, "a b"]}'),
+        ([], "[]"), (True, "true"), ("", '""'), ("at-most", "at-most"), ("é", '"é"'), (1e-06, "1e-06"), ("12", '"12"'),
+    ],
+)  # fmt: skip
+def test_a_default_is_shown_as_it_would_be_written(value: Any, written: str) -> None:
+    assert in_yaml(value) == written
+    assert plain(read_yaml(f"is: {written}".encode()).root) == {"is": value}
 
 
 def test_every_key_has_a_description() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,10 +17,11 @@ from falsifiable.cli.common import traceback_option, write_named
 @click.option(
     "--of",
     "file",
-    type=click.Choice(["contract", "artifacts", "ship", "report"]),
+    type=click.Choice(["contract", "artifacts", "ship", "race", "plan", "trust", "report"]),
     default="contract",
     show_default=True,
-    help="What it describes: a contract, artifacts.yaml, ship.yaml, or the report of validate --format json.",
+    help="What it describes: a contract, artifacts.yaml, ship.yaml, race.yaml, the plan of a run, trust.yaml, or the "
+    "report of validate --format json.",
 )
 @traceback_option
 def command(to_stdout: bool, write: Path | None, file: str) -> None:
@@ -32,8 +34,7 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
     """
     if not (to_stdout or write):
         if file != "contract":
-            shown = "the report" if file == "report" else f"{file}.yaml"
-            raise click.UsageError(f"the schema of {shown} is printed with --print, or written with --write FILE")
+            raise click.UsageError(f"the schema of --of {file} is printed with --print, or written with --write FILE")
         from falsifiable.contracts import shipped_schema
 
         click.echo(shipped_schema())
@@ -46,15 +47,26 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
         click.echo(text, nl=False)
 
 
-def _schema_of(file: str) -> dict[str, object]:
-    from falsifiable.contracts import artifacts_schema, contract_schema, ship_schema
+def _schema_of(file: str) -> dict[str, Any]:
+    from falsifiable import contracts
 
     if file == "report":
         from falsifiable.report.report_schema import report_schema
 
         return report_schema()
-    if file != "contract":
-        return {"artifacts": artifacts_schema, "ship": ship_schema}[file]()
-    from falsifiable.validation.catalogue import load_catalogue
+    if file == "race":
+        from falsifiable.race.deciding.plan import RacePlan
 
-    return contract_schema(load_catalogue().signatures)
+        said = "Many runs of one recipe: where losers are stopped, and what wins"
+        return contracts.file_schema(RacePlan, "Falsifiable race", said)
+    if file == "contract":
+        from falsifiable.validation.catalogue import load_catalogue
+
+        return contracts.contract_schema(load_catalogue().signatures)
+    of_file = {
+        "artifacts": contracts.artifacts_schema,
+        "ship": contracts.ship_schema,
+        "plan": contracts.plan_schema,
+        "trust": contracts.trust_schema,
+    }
+    return of_file[file]()

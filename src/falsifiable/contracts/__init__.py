@@ -36,7 +36,14 @@ from falsifiable.contracts.parameters import typed_parameters
 from falsifiable.contracts.plans import Plan, read_plan
 from falsifiable.contracts.reader import ContractFile, read_contract
 from falsifiable.contracts.rules import RULES, Rule
-from falsifiable.contracts.schema import artifacts_schema, contract_schema, ship_schema
+from falsifiable.contracts.schema import (
+    artifacts_schema,
+    contract_schema,
+    file_schema,
+    plan_schema,
+    ship_schema,
+    trust_schema,
+)
 from falsifiable.contracts.ship import (
     SHIP_FILE,
     AcceptanceCriterion,
@@ -126,11 +133,13 @@ __all__ = [
     "claim_digest",
     "claims_digest",
     "contract_schema",
+    "file_schema",
     "find_root",
     "load_ships",
     "load_workspace",
     "path_fault",
     "plain",
+    "plan_schema",
     "printable",
     "read_amendment",
     "read_bindings",
@@ -144,6 +153,7 @@ __all__ = [
     "shipped_schema",
     "spec_of",
     "suggestion",
+    "trust_schema",
     "typed_parameters",
     "workspace_trust",
 ]

@@ -24,6 +24,23 @@ Scalar = str | int | float | bool
 
 Ceiling = Literal["partial", "integration", "discharged"]
 
+_KIND_MEANS: Mapping[Kind, str] = {
+    "model": "weights: a file (GGUF, safetensors, APR, PyTorch), a Hugging Face folder, an adapter, or a URL",
+    "tokenizer": "a tokenizer: tokenizer.json, vocab.json with merges.txt, SentencePiece, or the one inside a model",
+    "run": "what a training run left behind: a run folder with run.yaml, a trainer_state.json, a log with a pattern",
+    "corpus": "the manifest of what was trained on, with the files that it names",
+    "command": "a program that artifacts.yaml names, run only with --run-commands",
+    "table": "rows: JSON Lines, or one JSON array or object",
+    "files": "files and folders, as they lie there",
+    "curves": "the loss curves of many runs",
+    "race": "the ledger of a race of many runs",
+}
+_CEILING_MEANS: Mapping[Ceiling, str] = {
+    "partial": "it holds on generated or sample inputs, and falls on every counterexample it ships",
+    "integration": "it holds on real files, each named by a run record or an origin record",
+    "discharged": "it holds on a run that meets the conditions under discharge",
+}
+
 CONTRACT_NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 FALSIFIER_ID = r"^[A-Z0-9]+(-[A-Z0-9]+)*$"
 SEMANTIC_VERSION = r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)$"
@@ -122,7 +139,9 @@ def as_decimal(number: float) -> Fraction:
 class ArtifactDeclaration:
     """A role: the name a contract gives one artifact, and the kind of thing that may be bound to it."""
 
-    kind: Kind = field(metadata={"description": "what kind of artifact may be bound to this role"})
+    kind: Kind = field(
+        metadata={"description": "what kind of artifact may be bound to this role", "choices": _KIND_MEANS}
+    )
     description: str = field(default="", metadata={"description": "what the artifact is, for the person binding it"})
 
 
@@ -167,7 +186,10 @@ class FalsifierDeclaration:
     parameters: Mapping[str, Any] = field(
         default_factory=dict, metadata={"key": "with", "description": "the check's parameters"}
     )
-    up_to: Ceiling = field(default="discharged", metadata={"description": "the highest status this claim can earn"})
+    up_to: Ceiling = field(
+        default="discharged",
+        metadata={"description": "the highest status this claim can earn", "choices": _CEILING_MEANS},
+    )
     if_falsified: str = field(default="", metadata={"description": "what is broken when the claim falls"})
 
     @property

@@ -9,6 +9,7 @@ A dataclass becomes a record whose keys are its fields. What a type cannot say s
 ``expected``            the pattern in words, for messages
 ``min_length``          fewest characters of the text
 ``max_length``          most characters of the text
+``choices``             what each word of a choice means: word -> meaning
 ``key_pattern``         what the keys of a mapping must match
 ``key_expected``        that in words
 ======================  ==================================================================================
@@ -56,9 +57,10 @@ class ScalarShape:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceShape:
-    """One of a few words."""
+    """One of a few words, each with what it means where an editor is to show that."""
 
     choices: tuple[str, ...]
+    descriptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def shape_of(annotation: Any, metadata: Mapping[str, Any]) -> Shape:
         return record_shape(annotation)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return ChoiceShape(arguments)
+        meanings = metadata.get("choices", {})
+        return ChoiceShape(arguments, tuple(meanings[one] for one in arguments) if meanings else ())
     if origin is tuple:
         return ListShape(shape_of(arguments[0], metadata))
     if origin is Mapping:
