@@ -13,7 +13,9 @@ def test_a_gguf_file_becomes_a_workspace_that_holds(contract, here, specimens):
     name = f"{here.name.replace('_', '-')}-usable"
     assert (done.code, done.out) == (
         0,
-        f"wrote contracts/{name}.yaml and artifacts.yaml, which binds my model.gguf\nNext: contract validate\n",
+        f"wrote contracts/{name}.yaml and artifacts.yaml, which binds my model.gguf\n"
+        "wrote contracts/contract.schema.json, by which editors complete, explain and check contracts\n"
+        "Next: contract validate\n",
     )
     validated = contract("validate", "--strict")
     assert validated.code == 0, validated.out + validated.err
@@ -48,7 +50,23 @@ def test_any_folder_name_makes_a_valid_contract(contract, here, specimens, name)
 def test_a_path_that_artifacts_yaml_cannot_hold_is_passed_over(contract, here, specimens):
     for name in ("a\\b.gguf", "a\nb.gguf", "c.gguf"):
         shutil.copy(specimens["export"], here / name)
-    assert "which binds c.gguf\nNext" in contract("init").out
+    assert "which binds c.gguf\nwrote contracts/contract.schema.json" in contract("init").out
+
+
+def test_the_contract_names_the_schema_beside_it(contract, here, specimens):
+    shutil.copy(specimens["export"], here / "b.gguf")
+    assert contract("init").code == 0
+    (written,) = (here / "contracts").glob("*.yaml")
+    assert written.read_text().startswith("# yaml-language-server: $schema=contract.schema.json\ncontract: ")
+    assert (here / "contracts/contract.schema.json").read_text() == contract("schema", "--print").out
+
+
+def test_a_schema_that_is_there_stays(contract, here, specimens):
+    shutil.copy(specimens["export"], here / "b.gguf")
+    (here / "contracts").mkdir()
+    (here / "contracts/contract.schema.json").write_text("{}")
+    assert "contract.schema.json" not in contract("init").out
+    assert (here / "contracts/contract.schema.json").read_text() == "{}"
 
 
 def test_nothing_is_overwritten(contract, here, specimens):

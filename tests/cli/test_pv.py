@@ -169,6 +169,19 @@ def test_a_contract_that_is_not_there_is_not_required(kernels, contract, here):
     assert "requires" not in (here / "softmax.yaml").read_text()
 
 
+def test_an_imported_contract_names_its_schema(kernels, contract, here):
+    done = contract("import", "pv", "kernels/exp-v1.yaml")
+    assert f"wrote {here / 'contracts/contract.schema.json'}, by which editors complete" in done.out
+    first = "# yaml-language-server: $schema="
+    assert (here / "contracts/exp-v1.yaml").read_text().startswith(f"{first}contract.schema.json\n")
+    assert contract("import", "pv", "kernels/softmax-v1.yaml", "--output", "other/softmax.yaml").code == 0
+    assert (here / "other/softmax.yaml").read_text().startswith(f"{first}../contracts/contract.schema.json\n")
+    (here / "no contracts").mkdir()
+    outside = contract("import", "pv", "kernels/exp-v1.yaml", "--output", "e.yaml", "--root", "no contracts")
+    assert outside.code == 0, outside.err
+    assert first not in (here / "e.yaml").read_text()
+
+
 def test_nothing_is_overwritten(kernels, contract, here):
     assert contract("import", "pv", "kernels/exp-v1.yaml").code == 0
     before = (here / "contracts" / "exp-v1.yaml").read_bytes()

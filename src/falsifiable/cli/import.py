@@ -31,6 +31,7 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     Example:
         contract import pv contracts/softmax-kernel-v1.yaml --output contracts/softmax.yaml
     """
+    from falsifiable.cli.modeline import SCHEMA_FILE, modeline, schema_beside_contracts
     from falsifiable.contracts.pv.reader import read_pv
     from falsifiable.contracts.pv.translation import contract_name, translated
     from falsifiable.contracts.workspace import CONTRACTS_FOLDER, find_root
@@ -48,15 +49,18 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     if there := [path.as_posix() for path, _ in written if path.exists()]:
         raise Failure(f"{', '.join(there)} exists already, so nothing was written; name another file after --output")
     bindings: list[str] = []
+    schema, told = (place / CONTRACTS_FOLDER / SCHEMA_FILE, "") if output else schema_beside_contracts(place)
     for path, one in written:
         translation = translated(one, known)
-        write_named(path, translation.text, "--output")
+        write_named(path, modeline(path, schema) + translation.text, "--output")
         bindings += translation.bindings
         click.echo(f"wrote {path}: {_told(len(translation.bindings), translation.unbound)}")
         if translation.not_required:
             click.echo(f"  left out of 'requires', until imported too: {', '.join(translation.not_required)}")
         if translation.left_out:
             click.echo(f"  without a counterpart, and not carried over: {', '.join(translation.left_out)}")
+    if told:
+        click.echo(told)
     if bindings:
         click.echo("Add to artifacts.yaml, then contract validate --run-commands:")
         click.echo("\n".join(bindings))

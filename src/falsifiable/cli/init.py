@@ -22,8 +22,7 @@ MENTIONED = 5
 """How many of the models that were found beside the bound one are named."""
 
 CONTRACT = """\
-# yaml-language-server: $schema={schema}
-contract: {name}
+{modeline}contract: {name}
 version: 0.1.0
 title: What must be true of the model before anyone uses it
 
@@ -88,16 +87,18 @@ def command(folder: Path) -> None:
             "go to the folder that holds your model",
             ExitCode.NOTHING_EXAMINED,
         )
-    contract = _write(folder, bindings, found[0])
+    contract, told = _write(folder, bindings, found[0])
     click.echo(f"wrote {contract} and {bindings}, which binds {found[0]}")
     if len(found) > 1:
         click.echo(f"also found: {', '.join(map(str, found[1:]))}; bind another by changing {bindings}")
+    if told:
+        click.echo(told)
     click.echo(f"Next: {_next(folder)}")
 
 
-def _write(folder: Path, bindings: Path, model: Path) -> Path:
-    """Write the contract, then the file that binds ``model`` to it; the contract's path."""
-    from falsifiable.contracts import shipped_schema
+def _write(folder: Path, bindings: Path, model: Path) -> tuple[Path, str]:
+    """Write schema and contract, then the file that binds ``model``; the contract, and what to say of the schema."""
+    from falsifiable.cli.modeline import modeline, schema_beside_contracts
     from falsifiable.evidence import write_atomically
 
     words = _words(folder.resolve().name)
@@ -109,14 +110,16 @@ def _write(folder: Path, bindings: Path, model: Path) -> Path:
     path = json.dumps(model.relative_to(folder).as_posix(), ensure_ascii=False)
     try:
         contract.parent.mkdir(exist_ok=True)
-        write_atomically(contract, CONTRACT.format(schema=shipped_schema(), name=name, tag=tag).encode())
+        schema, told = schema_beside_contracts(folder)
+        first = modeline(contract, schema)
+        write_atomically(contract, CONTRACT.format(modeline=first, name=name, tag=tag).encode())
         write_atomically(bindings, BINDINGS.format(name=name, path=path).encode())
     except OSError as error:
         raise Failure(
             f"{error.filename or folder} cannot be written: {error.strerror}; choose a folder that you may write to",
             ExitCode.COULD_NOT_RUN,
         ) from error
-    return contract
+    return contract, told
 
 
 def _next(folder: Path) -> str:

@@ -27,10 +27,13 @@ from falsifiable.cli.common import traceback_option, write_named
 def command(to_stdout: bool, write: Path | None, file: str) -> None:
     """Print the path of the JSON Schema (draft-07) for contract files, or with --print or --write that of --of.
 
-    Put it in the first line of a contract, and an editor that speaks yaml-language-server completes it:
+    An editor that speaks yaml-language-server completes, explains and checks a file whose first line names its schema,
+    by a URL or by a path, which may be relative to the file. init writes that line and the schema; write it again when
+    other checks are installed:
 
     \b
-        # yaml-language-server: $schema=PATH
+        contract schema --write contracts/contract.schema.json
+        # yaml-language-server: $schema=contract.schema.json
     """
     if not (to_stdout or write):
         if file != "contract":
@@ -39,12 +42,17 @@ def command(to_stdout: bool, write: Path | None, file: str) -> None:
 
         click.echo(shipped_schema())
         return
-    text = json.dumps(_schema_of(file), indent=2) + "\n"
+    text = schema_text(file)
     if write:
         write_named(write, text, "--write")
         click.echo(write)
     else:
         click.echo(text, nl=False)
+
+
+def schema_text(file: str) -> str:
+    """The schema of one kind of file (a choice of --of) as it is written; that of contracts knows what is installed."""
+    return json.dumps(_schema_of(file), indent=2) + "\n"
 
 
 def _schema_of(file: str) -> dict[str, Any]:
