@@ -19,6 +19,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A test rewrites checks within one second, and bytecode is told from newer code by the second.
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
+# What is written to stderr depends on these; a test that means one of them sets it.
+for _variable in ("CI", "FORCE_COLOR", "NO_COLOR"):
+    os.environ.pop(_variable, None)
+
 MEASURED = Path(__file__).parent / "cli"
 """Where the processes that tests start count for coverage: to measure one doubles its time."""
 

@@ -52,7 +52,7 @@ def command(asked: Asked, matrix: bool, specimens: bool, at_least: float | None,
         json.dump(whole, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        _print(judgements, ships)
+        _print(judgements, ships, only_faults=asked.quiet)
         for line in mutations_as_text(report, matrix=matrix):
             click.echo(line)
     unexplained = report.unexplained or report.unknown_reasons
@@ -73,8 +73,10 @@ def _as_json(judgements: Sequence[Judgement], ships: Mapping[str, int]) -> dict[
     }
 
 
-def _print(judgements: Sequence[Judgement], ships: Mapping[str, int]) -> None:
+def _print(judgements: Sequence[Judgement], ships: Mapping[str, int], *, only_faults: bool) -> None:
     for one in judgements:
+        if only_faults and one.proven:
+            continue
         refuted = sum(c.outcome == "refuted" for c in one.challenges)
         mark = "VACUOUS" if _is_vacuous(one, ships) else "proven" if one.proven else "unproven"
         click.echo(f"{mark:<9}{one.falsifier:<24} {one.check}: {refuted} of {ships[one.check]} counterexamples refuted")

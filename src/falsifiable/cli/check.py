@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import Place, debug_option, exit_code, format_option, print_json
+from falsifiable.cli.common import Place, debug_option, exit_code, format_option, print_json, quiet_option
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts import Contract, Workspace
 from falsifiable.validation.catalogue import Catalogue
@@ -46,8 +46,9 @@ class Question:
 )
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
 @format_option
+@quiet_option
 @debug_option
-def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: bool) -> int:
+def command(path: Path, consumers: str | None, verbose: bool, form: str, quiet: bool, debug: bool) -> int:
     """Check a model file, a Hugging Face folder or a run folder for the programs that must load it.
 
     No YAML is needed: what PATH is, is read from the file, and the contracts shipped with this package say what each
@@ -71,7 +72,7 @@ def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: 
     workspace = _shipped(catalogue)
     question = _question(path, consumers, workspace)
     roles = {role for contract in question.contracts for role in contract.artifacts}
-    with progress() as listener:
+    with progress(quiet=quiet) as listener:
         results = validate_workspace(
             workspace,
             catalogue,
@@ -84,7 +85,7 @@ def command(path: Path, consumers: str | None, verbose: bool, form: str, debug: 
     if form == "json":
         print_json(results, sys.stdout)
     else:
-        print_results(results, sys.stdout, verbose=verbose)
+        print_results(results, sys.stdout, verbose=verbose, only_faults=quiet)
         _print_answer(question, results, sys.stdout)
     return exit_code(results)
 

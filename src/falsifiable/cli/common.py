@@ -75,6 +75,7 @@ class Asked:
     memory_limit: int
     debug: bool
     only_known: bool = False
+    quiet: bool = False
 
 
 root_option = click.option(
@@ -90,6 +91,9 @@ format_option = click.option(
     default="text",
     show_default=True,
     help="For whom to print: a person or a program.",
+)
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, help="No progress and no hints: only what failed, the result and the exit code."
 )
 traceback_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 """For verbs that start no worker: whoever runs the verb looks for the word itself."""
@@ -113,6 +117,7 @@ def of_all_contracts(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @root_option
     @debug_option
+    @quiet_option
     @click.option("--run", type=click.Path(exists=True, path_type=Path), help="Bind all roles to this run folder.")
     @click.option(
         "--artifact",
@@ -137,11 +142,12 @@ def of_all_contracts(function: Callable[..., Any]) -> Callable[..., Any]:
         time_limit: float,
         memory_limit: int,
         debug: bool,
+        quiet: bool,
         contracts: tuple[str, ...] = (),
         **others: Any,
     ) -> Any:
         bound = _bound(artifacts)
-        asked = Asked(root, run, bound, contracts, run_commands, rehash, time_limit, memory_limit, debug)
+        asked = Asked(root, run, bound, contracts, run_commands, rehash, time_limit, memory_limit, debug, quiet=quiet)
         return function(asked, **others)
 
     return verb
@@ -223,7 +229,7 @@ def run_validation(
     arguments = validation_arguments(asked, workspace)
     if where is not None:
         arguments |= {"options": where.told(arguments["options"]), "executor": where.machines(debug=asked.debug)}
-    with progress(quiet=quiet) as listener, machines_told():
+    with progress(quiet=quiet or asked.quiet) as listener, machines_told():
         return validate_workspace(workspace, catalogue, **arguments, listeners=[listener, *listeners], cache=cache)
 
 
@@ -250,7 +256,7 @@ def run_challenge(
     from falsifiable.validation import challenge_workspace
 
     arguments = validation_arguments(asked, workspace)
-    with progress() as listener:
+    with progress(quiet=asked.quiet) as listener:
         return challenge_workspace(workspace, catalogue, **arguments, listeners=[listener], whole_matrix=whole_matrix)
 
 

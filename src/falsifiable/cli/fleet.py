@@ -108,7 +108,7 @@ def validate_fleet(
         items = items_of(many, workspace, arguments["contracts"])
     except FleetError as error:
         raise Failure(str(error)) from error
-    with progress() as listener, machines_told():
+    with progress(quiet=asked.quiet) as listener, machines_told():
         arguments |= {"listeners": [listener], "executor": where.machines(debug=asked.debug)}
         fleet = list(validate_many(workspace, catalogue, items, **arguments))
     if form == "json":

@@ -141,8 +141,9 @@ def _run(
         from falsifiable.report.console import print_results
         from falsifiable.report.scoreboard import print_scoreboard
 
-        print_results(results, sys.stdout, verbose=verbose)
-        print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
+        print_results(results, sys.stdout, verbose=verbose, only_faults=asked.quiet, strict=strict)
+        if not asked.quiet:
+            print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
     if record and not streaming:
         record_results(workspace, results, judging_code(catalogue), regions=False)
     return results

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TextIO
 
 from falsifiable.evidence import short
 from falsifiable.falsifier import Verdict
 from falsifiable.report.text import clean, counted, shortened
-from falsifiable.validation.results import ContractResult, Judgement
+from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
 MARKS = {"held": "held", "falsified": "FALSIFIED", "inconclusive": "inconclusive"}
 
 
-def print_results(results: Sequence[ContractResult], out: TextIO, *, verbose: bool = False) -> None:
-    """Write the report of a validation to ``out``: findings in full, then one line per falsifier and the counts."""
+def print_results(
+    results: Sequence[ContractResult], out: TextIO, *, verbose: bool = False, only_faults: bool = False,
+    strict: bool = False,
+) -> None:  # fmt: skip
+    """Write the report of a validation to ``out``: findings in full, then one line per falsifier and the counts.
+
+    With ``only_faults`` what held is in the counts alone, and so is what nothing was there to be asked of; with
+    ``strict`` too, that is a fault.
+    """
     judgements = [judgement for result in results for judgement in result.judgements]
     told = set()
     for judgement in judgements:
@@ -22,13 +30,20 @@ def print_results(results: Sequence[ContractResult], out: TextIO, *, verbose: bo
         told_as = (judgement.falsifier, judgement.verdict.found)
         if judgement.verdict.outcome == "falsified" and told_as not in told:
             told.add(told_as)
-            _print_falsified(judgement, out)
+            _print_falsified(judgement, out, with_hint=not only_faults)
     for judgement in judgements:
         if judgement.vacuous and judgement.verdict.outcome == "held":
             _print_vacuous(judgement, out)
     for result in results:
-        _print_contract(result, out, verbose=verbose)
+        if not only_faults:
+            _print_contract(result, out, verbose=verbose)
+        elif failed := tuple(one for one in result.judgements if _failed_to_judge(one, strict=strict)):
+            _print_contract(replace(result, judgements=failed), out, verbose=verbose)
     out.write(summary(judgements) + "\n")
+
+
+def _failed_to_judge(judgement: Judgement, *, strict: bool) -> bool:
+    return judgement.cause in COULD_NOT_RUN or (strict and judgement.verdict.outcome == "inconclusive")
 
 
 def summary(judgements: Sequence[Judgement]) -> str:
@@ -39,7 +54,7 @@ def summary(judgements: Sequence[Judgement]) -> str:
     return f"{counted(len(judgements), 'falsifier')}: {said}; {fresh} judged now, the rest known or not to be judged"
 
 
-def _print_falsified(judgement: Judgement, out: TextIO) -> None:
+def _print_falsified(judgement: Judgement, out: TextIO, *, with_hint: bool) -> None:
     out.write(f"FALSIFIED {judgement.falsifier} ({judgement.contract}, check {judgement.check})\n")
     out.write(f"  claim:    {clean(judgement.claim)}\n")
     out.write(f"  found:    {clean(judgement.verdict.found)}\n")
@@ -47,7 +62,7 @@ def _print_falsified(judgement: Judgement, out: TextIO) -> None:
         out.write(f"  on:       {artifact.role} = {clean(artifact.path) or 'a command'} ({short(artifact.digest)})\n")
     if judgement.verdict.measurements:
         out.write(f"  measured: {measured(judgement.verdict)}\n")
-    out.write(f"  next:     contract explain {judgement.check}\n\n")
+    out.write(f"  next:     contract explain {judgement.check}\n\n" if with_hint else "\n")
 
 
 def _print_vacuous(judgement: Judgement, out: TextIO) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from falsifiable.cli import Failure
-from falsifiable.cli.common import format_option, traceback_option
+from falsifiable.cli.common import format_option, quiet_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.cli.race.sources import read_plan
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--done", "finished", multiple=True, metavar="NAME", help="A phase or a blocker that is out of the way.")
 @click.option("--budget", type=click.IntRange(min=1), metavar="RUNS", help="Runs that can be paid for in the phase.")
 @format_option
+@quiet_option
 @traceback_option
 def command(
     race: Path,
@@ -59,6 +60,7 @@ def command(
     finished: tuple[str, ...],
     budget: int | None,
     form: str,
+    quiet: bool,
 ) -> ExitCode:
     """Run a race: claim every run, start them, follow their logs, decide at every rung, and keep it all in a ledger.
 
@@ -81,9 +83,10 @@ def command(
     summary = _over(plan, output)
     if summary is None:
         with _recorder(plan, output) as recorder:
+            at_once = workers or os.cpu_count() or 1
             # An engine of somebody else prints what it likes, and stdout belongs to the summary.
             with redirect_stdout(sys.stderr):
-                summary = _run(plan, race, output, workers or os.cpu_count() or 1, engine, apply=apply, probe=probe)
+                summary = _run(plan, race, output, at_once, engine, apply=apply, probe=probe, quiet=quiet)
             _record(recorder, plan, summary, output)
     if form == "json":
         click.echo(json.dumps(summary.as_json(), indent=2))
@@ -171,7 +174,7 @@ def _record(recorder: RunRecorder, plan: RacePlan, summary: RaceSummary, output:
 
 
 def _run(
-    plan: RacePlan, race: Path, output: Path, workers: int, engine: str, *, apply: bool, probe: bool
+    plan: RacePlan, race: Path, output: Path, workers: int, engine: str, *, apply: bool, probe: bool, quiet: bool
 ) -> RaceSummary:
     from falsifiable.race.engines.commands import CommandError
     from falsifiable.race.engines.local_race import Asked, run_here
@@ -185,7 +188,7 @@ def _run(
             from falsifiable.race.engines.ray_engine import run_on_ray
 
             return run_on_ray(plan, asked)
-        with watching(plan) as watch:
+        with watching(plan, quiet=quiet) as watch:
             return run_here(plan, asked, watch)
     except (RaceFolderError, CommandError) as error:
         raise Failure(str(error)) from error

@@ -1,4 +1,4 @@
-"""The runs of a race while it runs, as a table on stderr, only on a terminal."""
+"""The runs of a race while it runs: a table on stderr on a terminal, plain lines in CI, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ from falsifiable.race.deciding.plan import RacePlan
 from falsifiable.race.engines.conductor import Conductor
 from falsifiable.race.engines.lane import Lane
 from falsifiable.race.engines.runner import Watch, nobody
+from falsifiable.report.manner import manner_of
+from falsifiable.report.race.lines import RaceLines
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 @contextmanager
-def watching(plan: RacePlan) -> Iterator[Watch]:
-    """What draws the table while it is in use; elsewhere than on a terminal it does nothing."""
-    if not sys.stderr.isatty():
+def watching(plan: RacePlan, *, quiet: bool = False) -> Iterator[Watch]:
+    """What shows the runs while it is in use, as fits where stderr leads; ``quiet`` shows nothing."""
+    manner = manner_of(sys.stderr, quiet=quiet)
+    if manner == "nothing":
         yield nobody
+        return
+    if manner == "lines":
+        yield RaceLines(plan, sys.stderr)
         return
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
+    with Live(console=Console(stderr=True, force_terminal=True), transient=True, refresh_per_second=4) as live:
         yield lambda lanes, conductor: live.update(_table(plan, lanes, conductor))
 
 
