@@ -94,3 +94,35 @@ def test_the_last_line_counts():
     assert summary([HELD, FALSIFIED, INCONCLUSIVE]) == (
         "3 falsifiers: 1 held, 1 falsified, 1 inconclusive; 1 judged now, the rest known or not to be judged"
     )
+
+
+UNREADABLE = replace(
+    HELD,
+    falsifier="FALSIFY-PACK-006",
+    verdict=Verdict.inconclusive("export/model.gguf: permission denied"),
+    cause="unreadable",
+)
+
+
+def faults(*judgements: Judgement, strict: bool = False) -> str:
+    out = io.StringIO()
+    result = ContractResult("packaging", "1.2.0", "", "", judgements)
+    print_results([result], out, only_faults=True, strict=strict)
+    return out.getvalue()
+
+
+def test_quiet_prints_what_fell_and_what_could_not_be_judged_and_no_hint():
+    said = faults(HELD, INCONCLUSIVE, UNREADABLE, FALSIFIED)
+    assert said.startswith("FALSIFIED FALSIFY-PACK-002")
+    assert "FALSIFY-PACK-006" in said
+    assert "because export/model.gguf: permission denied" in said
+    assert not [one for one in ("FALSIFY-PACK-001", "FALSIFY-PACK-003", "next:") if one in said]
+    assert said.splitlines()[-1].startswith("4 falsifiers: 1 held, 1 falsified, 2 inconclusive")
+
+
+def test_quiet_prints_nothing_but_the_counts_of_what_held():
+    assert faults(HELD, INCONCLUSIVE).count("\n") == 1
+
+
+def test_what_stayed_open_is_a_fault_where_strict_makes_it_one():
+    assert "FALSIFY-PACK-003" in faults(HELD, INCONCLUSIVE, strict=True)
