@@ -89,7 +89,7 @@ def command(
     where = Where(executor, resources)
     if many is not None:
         return validate_fleet(asked, many, where, workspace, catalogue, strict=strict, record=record, form=form)
-    results = _run(asked, workspace, catalogue, where, reports, record=record, verbose=verbose)
+    results = _run(asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose)
     return combined([pv_code, exit_code(results, strict=strict)])
 
 
@@ -124,6 +124,7 @@ def _run(
     where: Where,
     reports: Outputs,
     *,
+    strict: bool,
     record: bool,
     verbose: bool,
 ) -> tuple[ContractResult, ...]:
