@@ -21,7 +21,7 @@ GATE_BASE ?= $(shell git rev-parse --verify --quiet HEAD~1 || git rev-parse HEAD
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: validate finetune record gpu-evidence browser test test-slow lint types imports tests medicine gate fuzz format schema bench clean
+.PHONY: validate finetune record gpu-evidence browser language-server test test-slow lint types imports tests medicine gate fuzz format schema bench clean
 
 validate: $(READY)  ## train the reference run once and its beginning again, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
@@ -49,6 +49,10 @@ gpu-evidence: $(READY)  ## the larger reference run on CUDA, judged there; only 
 browser:  ## headless Chromium for the tests of the HTML report, which skip where there is none (Debian, as root)
 	(command -v chromium && command -v chromedriver) > /dev/null || \
 		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium chromium-driver > /dev/null)
+
+language-server:  ## what editors ask about YAML, from npm, for the tests of the schema, which skip where there is none
+	command -v yaml-language-server > /dev/null || test -x .outside/node_modules/.bin/yaml-language-server || \
+		npm install --silent --no-fund --no-audit --prefix .outside yaml-language-server@1
 
 test: lint types imports tests medicine  ## everything that takes minutes at most
 
@@ -108,4 +112,4 @@ $(BENCH_READY): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) runs build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) .outside runs build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

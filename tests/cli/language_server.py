@@ -1,6 +1,6 @@
 """A small client of yaml-language-server: what an editor asks while somebody writes a contract, over LSP on stdio.
 
-The server is looked for on the PATH, and where ``YAML_LANGUAGE_SERVER`` names it; nothing of it is kept here.
+The server is looked for on the PATH, and where ``make language-server`` puts it; nothing of it is kept here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
+OUTSIDE = ".outside/node_modules/.bin"
 PATIENCE = 60.0
 """Seconds without an answer after which the server is taken for hung."""
 
@@ -32,7 +34,7 @@ CAPABILITIES = {
 
 def installed() -> str | None:
     """Where the server is, None where it is not installed."""
-    return os.environ.get("YAML_LANGUAGE_SERVER") or shutil.which("yaml-language-server")
+    return shutil.which("yaml-language-server") or shutil.which("yaml-language-server", path=ROOT / OUTSIDE)
 
 
 @dataclass
