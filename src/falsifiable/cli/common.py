@@ -15,13 +15,13 @@ import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.exit_codes import ExitCode, combined
-from falsifiable.contracts import Contract, Diagnostic, Workspace, find_root, load_workspace
-from falsifiable.validation.catalogue import Catalogue, load_catalogue
-from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
 
 if TYPE_CHECKING:
     from falsifiable.cli.fleet import Where
+    from falsifiable.contracts import Contract, Diagnostic, Workspace
+    from falsifiable.validation import ContractResult, Judgement
     from falsifiable.validation.cache import Cache
+    from falsifiable.validation.catalogue import Catalogue
     from falsifiable.validation.events import Listener
     from falsifiable.validation.mutation_results import MutationReport
 
@@ -168,6 +168,9 @@ def open_workspace(root: Path | None) -> tuple[Workspace, Catalogue]:
 
     Raises InvalidContracts with every fault of the contracts, each with file, line and column.
     """
+    from falsifiable.contracts import find_root, load_workspace
+    from falsifiable.validation.catalogue import load_catalogue
+
     catalogue = load_catalogue()
     workspace = load_workspace(root or find_root(Path.cwd()), catalogue.signatures)
     for diagnostic in workspace.diagnostics:
@@ -288,6 +291,7 @@ def validation_arguments(asked: Asked, workspace: Workspace) -> dict[str, Any]:
 def exit_code(results: Sequence[ContractResult], *, strict: bool = False) -> ExitCode:
     """The exit code that the verdicts of ``results`` imply."""
     from falsifiable.report.formats.report import was_examined
+    from falsifiable.validation.results import COULD_NOT_RUN
 
     judgements = [judgement for result in results for judgement in result.judgements]
     codes = []

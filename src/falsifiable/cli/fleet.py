@@ -13,11 +13,11 @@ import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.common import Asked, exit_code, machines_told, validation_arguments
-from falsifiable.contracts import Workspace
-from falsifiable.validation.catalogue import Catalogue
 
 if TYPE_CHECKING:
+    from falsifiable.contracts import Workspace
     from falsifiable.validation import Options
+    from falsifiable.validation.catalogue import Catalogue
     from falsifiable.validation.executor import Executor
 
 

@@ -12,10 +12,10 @@ import click
 
 from falsifiable.cli.common import exit_code, write_named
 from falsifiable.cli.exit_codes import ExitCode
-from falsifiable.contracts import Diagnostic, Workspace, suggestion
 from falsifiable.report.formats import FORMATS, rendered
 
 if TYPE_CHECKING:
+    from falsifiable.contracts import Diagnostic, Workspace
     from falsifiable.report.formats.report import Report
     from falsifiable.validation.events import Event
 
@@ -51,6 +51,8 @@ def _outputs(_: click.Context, parameter: click.Parameter, asked: Sequence[str])
         if not (form and equals and name):
             raise click.BadParameter(f"{one!r} should read FORMAT=FILE", param=parameter)
         if form not in FORMATS:
+            from falsifiable.contracts import suggestion
+
             raise click.BadParameter(f"no format {form!r}; {suggestion(form, FORMATS, 'formats')}", param=parameter)
         if Path(name) in files:
             raise click.BadParameter(f"{name} is named twice; each report needs a file of its own", param=parameter)

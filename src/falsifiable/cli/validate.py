@@ -24,12 +24,11 @@ from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
 from falsifiable.cli.outputs import Outputs, report_options
 from falsifiable.cli.pv import named_pv, only_pv, summary, tell_pv, with_pv
-from falsifiable.contracts import Workspace
-from falsifiable.report.text import counted
-from falsifiable.validation.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from falsifiable.validation.results import ContractResult
+    from falsifiable.contracts import Workspace
+    from falsifiable.validation import ContractResult
+    from falsifiable.validation.catalogue import Catalogue
 
 
 @click.command()
@@ -105,6 +104,7 @@ def _opened(asked: Asked, reports: Outputs) -> tuple[Workspace, Catalogue]:
 def _only_read(asked: Asked, workspace: Workspace, reports: Outputs) -> ExitCode:
     """Say whether contracts and amendments are valid, and run nothing."""
     from falsifiable.cli.specs import known_specs
+    from falsifiable.report.text import counted
     from falsifiable.spec import amendments_of
 
     contracts = chosen_contracts(workspace, asked.contracts)
@@ -147,4 +147,9 @@ def _run(
             print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
     if record and not streaming:
         record_results(workspace, results, judging_code(catalogue), regions=False)
-    return results
+from falsifiable.cli.pv import named_pv, only_pv, summary, tell_pv, with_pv
+
+if TYPE_CHECKING:
+    from falsifiable.contracts import Workspace
+    from falsifiable.validation import ContractResult
+    from falsifiable.validation.catalogue import Catalogue
