@@ -14,7 +14,7 @@ from falsifiable.cli.common import format_option, root_option, traceback_option
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts import ARTIFACTS_FILE, Contract, ContractFile, find_root, read_contract
 from falsifiable.contracts.check import check_distinct
-from falsifiable.contracts.workspace import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
+from falsifiable.contracts.places import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import GitError, Repository
 from falsifiable.report.text import json_text
 

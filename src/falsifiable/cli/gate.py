@@ -15,8 +15,7 @@ from falsifiable.cli import Failure
 from falsifiable.cli.common import Asked, of_all_contracts, open_workspace, run_validation
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.contracts import TRUST_FILE, find_root
-from falsifiable.contracts.bindings import ARTIFACTS_FILE
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER
+from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACTS_FOLDER
 from falsifiable.evidence import GitError, Repository
 from falsifiable.report.gate import FORMATS
 from falsifiable.spec.gate import Decision, Demands, decide

@@ -32,9 +32,9 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
         contract import pv contracts/softmax-kernel-v1.yaml --output contracts/softmax.yaml
     """
     from falsifiable.cli.modeline import SCHEMA_FILE, modeline, schema_beside_contracts
+    from falsifiable.contracts.places import CONTRACTS_FOLDER, find_root
     from falsifiable.contracts.pv.reader import read_pv
     from falsifiable.contracts.pv.translation import contract_name, translated
-    from falsifiable.contracts.workspace import CONTRACTS_FOLDER, find_root
 
     if output and len(files) > 1:
         raise click.UsageError(f"--output names one file, and {len(files)} are to be imported")
@@ -69,7 +69,7 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
 def _names(root: Path) -> list[str]:
     """The names of the contracts of ours in the workspace, whatever else is wrong with them."""
     from falsifiable.contracts import read_contract
-    from falsifiable.contracts.workspace import CONTRACTS_FOLDER, contract_paths
+    from falsifiable.contracts.places import CONTRACTS_FOLDER, contract_paths
 
     read = (read_contract(path).contract for path in contract_paths(root / CONTRACTS_FOLDER))
     return [one.contract for one in read if one is not None]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from falsifiable.cli.exit_codes import ExitCode
-from falsifiable.contracts import Workspace
-from falsifiable.contracts.pv.check import check_pv
-from falsifiable.contracts.pv.dialect import speaks_pv
-from falsifiable.contracts.pv.reader import PvFile, pv_file
-from falsifiable.contracts.reader import SHORTER
-from falsifiable.contracts.workspace import CONTRACT_SUFFIX, find_root
-from falsifiable.contracts.yaml_reader import read_yaml
+from falsifiable.contracts.places import CONTRACT_SUFFIX, contract_paths, find_root
+from falsifiable.contracts.pv.file import PvFile
+
+if TYPE_CHECKING:
+    from falsifiable.contracts import Workspace
 
 _SUFFIXES = (CONTRACT_SUFFIX, ".yml")
 
@@ -26,25 +24,31 @@ def named_pv(names: Sequence[str], root: Path | None) -> tuple[tuple[PvFile, ...
     A folder stands for all contracts below it. A file that is no YAML is among the first: it can be judged as it is.
     Tests and files that they cite are sought in the workspace around ``root``, by default around this folder.
     """
+    from falsifiable.contracts.pv.check import check_pv
+    from falsifiable.validation.cache import Cache
+    from falsifiable.validation.lint_cache import LintCache
+
     theirs: list[PvFile] = []
     others: list[str] = []
+    known = LintCache(Cache())
     for name in names:
         paths = _files(name)
         for path in paths:
-            file = read_yaml(path, shown=path.as_posix(), shorter=SHORTER)
-            if file.root is None or speaks_pv(file.root):
-                theirs.append(pv_file(file, path))
+            file = known.read(path)
+            if file is not None:
+                theirs.append(file)
             else:
                 others.append(path.as_posix())
         if not paths:
             others.append(name)
+    known.keep()
     return check_pv(theirs, root or find_root(Path.cwd())) if theirs else (), tuple(others)
 
 
 def _files(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
-        return sorted(path.rglob(f"*{CONTRACT_SUFFIX}"))
+        return contract_paths(path)
     return [path] if name.endswith(_SUFFIXES) and path.exists() else []
 
 
@@ -60,11 +64,15 @@ def tell_pv(files: Sequence[PvFile], *, strict: bool, text: bool) -> ExitCode:
 
 def only_pv() -> Workspace:
     """The folder we are in, as a workspace without contracts: files of ``pv`` may lie anywhere."""
+    from falsifiable.contracts import Workspace
+
     return Workspace(Path.cwd(), Path.cwd(), (), (), {}, ())
 
 
 def with_pv(workspace: Workspace, files: Sequence[PvFile]) -> Workspace:
     """The workspace with files of ``pv`` that were named beside it."""
+    from dataclasses import replace
+
     faults = [fault for file in files for fault in file.diagnostics]
     return replace(workspace, pv=(*workspace.pv, *files), diagnostics=(*faults, *workspace.diagnostics))
 

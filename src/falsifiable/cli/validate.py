@@ -74,7 +74,8 @@ def command(
     theirs, others = named_pv(asked.contracts, asked.root)
     pv_code = tell_pv(theirs, strict=strict, text=reports.for_a_person) if theirs else ExitCode.HELD
     if theirs and (not others or pv_code == ExitCode.INVALID):
-        reports.unrun(with_pv(only_pv(), theirs), pv_code)
+        if reports.asked:
+            reports.unrun(with_pv(only_pv(), theirs), pv_code)
         return pv_code
     asked = replace(asked, contracts=others)
     workspace, catalogue = _opened(asked, reports)
@@ -147,7 +148,7 @@ def _run(
             print_scoreboard(*recorded_and_local(workspace, results, judging_code(catalogue)), sys.stdout)
     if record and not streaming:
         record_results(workspace, results, judging_code(catalogue), regions=False)
-from falsifiable.cli.pv import named_pv, only_pv, summary, tell_pv, with_pv
+
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace

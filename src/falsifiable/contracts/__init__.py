@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from falsifiable.contracts.amendments import Amendment as Amendment
     from falsifiable.contracts.amendments import AmendmentFile as AmendmentFile
     from falsifiable.contracts.amendments import read_amendment as read_amendment
-    from falsifiable.contracts.bindings import ARTIFACTS_FILE as ARTIFACTS_FILE
     from falsifiable.contracts.bindings import Binding as Binding
     from falsifiable.contracts.bindings import path_fault as path_fault
     from falsifiable.contracts.bindings import read_bindings as read_bindings
@@ -47,6 +46,8 @@ if TYPE_CHECKING:
     from falsifiable.contracts.model import spec_of as spec_of
     from falsifiable.contracts.nodes import plain as plain
     from falsifiable.contracts.parameters import typed_parameters as typed_parameters
+    from falsifiable.contracts.places import ARTIFACTS_FILE as ARTIFACTS_FILE
+    from falsifiable.contracts.places import find_root as find_root
     from falsifiable.contracts.plans import Plan as Plan
     from falsifiable.contracts.plans import read_plan as read_plan
     from falsifiable.contracts.reader import ContractFile as ContractFile
@@ -88,7 +89,6 @@ if TYPE_CHECKING:
     from falsifiable.contracts.trust import read_trust as read_trust
     from falsifiable.contracts.trust import workspace_trust as workspace_trust
     from falsifiable.contracts.workspace import Workspace as Workspace
-    from falsifiable.contracts.workspace import find_root as find_root
     from falsifiable.contracts.workspace import load_workspace as load_workspace
     from falsifiable.contracts.workspace import shipped_contracts as shipped_contracts
     from falsifiable.contracts.workspace import shipped_schema as shipped_schema
@@ -98,7 +98,8 @@ if TYPE_CHECKING:
 _MODULES = {
     "amendment_check": ("KnownNames", "check_amendment"),
     "amendments": ("Amendment", "AmendmentFile", "read_amendment"),
-    "bindings": ("ARTIFACTS_FILE", "Binding", "path_fault", "read_bindings"),
+    "places": ("ARTIFACTS_FILE", "find_root"),
+    "bindings": ("Binding", "path_fault", "read_bindings"),
     "check": ("check_contracts",),
     "diagnostics": ("Diagnostic", "Position", "Severity", "printable", "suggestion"),
     "digests": ("claim_digest", "claims_digest"),
@@ -158,7 +159,7 @@ _MODULES = {
         "read_trust",
         "workspace_trust",
     ),
-    "workspace": ("Workspace", "find_root", "load_workspace", "shipped_contracts", "shipped_schema"),
+    "workspace": ("Workspace", "load_workspace", "shipped_contracts", "shipped_schema"),
     "yaml_reader": ("YamlFile", "read_yaml"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

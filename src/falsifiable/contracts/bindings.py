@@ -29,8 +29,6 @@ from falsifiable.contracts.shapes import EitherShape, MappingShape, TextShape, r
 from falsifiable.contracts.urls import PROTOCOLS, URL_PATTERN, looks_like_url, url_fault, without_secrets
 from falsifiable.contracts.yaml_reader import read_yaml
 
-ARTIFACTS_FILE = "artifacts.yaml"
-
 _RULES = ShapeRules(
     unknown_key="ARTIFACTS-UNKNOWN-KEY",
     missing_key="ARTIFACTS-ENTRY",

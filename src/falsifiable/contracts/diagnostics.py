@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
@@ -91,6 +90,8 @@ def suggestion(word: str, known: Iterable[str], what: str) -> str:
     names = sorted(known)
     if not names:
         return f"{what}: none"
+    import difflib
+
     compared = word[:_LONGEST_WORD_COMPARED_CHARACTERS].lower().replace("_", "-")
     spellings = {name.lower().replace("_", "-"): name for name in reversed(names)}
     near = [spellings[one] for one in difflib.get_close_matches(compared, spellings, n=1)]

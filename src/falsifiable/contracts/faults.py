@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from falsifiable.contracts.diagnostics import Diagnostic, Position, suggestion
+from falsifiable.contracts.diagnostics import Diagnostic, Position, Severity, suggestion
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
-from falsifiable.contracts.rules import RULES
+
+if TYPE_CHECKING:
+    from falsifiable.contracts.pv.lint import Fault
 
 
 class Faults:
@@ -28,13 +31,19 @@ class Faults:
 
     def add(self, rule: str, position: Position, message: str, hint: str = "") -> None:
         """Report a fault under ``rule``. Raises KeyError for a rule that is not registered."""
-        severity = RULES[rule].severity
-        if self.full:
-            return
-        if len(self._found) == self._limit:
+        self._keep(Diagnostic(rule, severity_of(rule), self.path, *position, message, hint))
+
+    def take(self, fault: Fault) -> None:
+        """Report a fault that was found before."""
+        self._keep(fault.in_file(self.path))
+
+    def _keep(self, found: Diagnostic) -> None:
+        if len(self._found) < self._limit:
+            self._found.append(found)
+        elif not self.full:
             rule, message = "YAML-MANY-FAULTS", f"more than {self._limit} faults; the rest of this file is not reported"
-            severity, hint = RULES[rule].severity, "mend these first"
-        self._found.append(Diagnostic(rule, severity, self.path, *position, message, hint))
+            place = (self.path, found.line, found.column)
+            self._found.append(Diagnostic(rule, severity_of(rule), *place, message, "mend these first"))
 
     def unknown(self, rule: str, position: Position, name: str, message: str, known: Iterable[str], what: str) -> None:
         """Report that ``name`` is none of the ``known`` names, with the nearest of them as a hint."""
@@ -44,3 +53,10 @@ class Faults:
     def sorted(self) -> tuple[Diagnostic, ...]:
         """The faults in the order of the file."""
         return tuple(sorted(self._found, key=lambda one: (one.line, one.column)))
+
+
+def severity_of(rule: str) -> Severity:
+    """How much a fault under ``rule`` weighs. Raises KeyError for a rule that is not registered."""
+    from falsifiable.contracts.rules import RULES  # the pages of all rules: read once something is wrong
+
+    return RULES[rule].severity

@@ -23,3 +23,6 @@ class ContractLimits:
 
 
 DEFAULT_LIMITS = ContractLimits()
+
+SHORTER = "split it into several contracts"
+"""What to do about a contract that is too large to be read."""

@@ -10,15 +10,12 @@ from typing import Any
 from falsifiable.contracts.builder import INVALID, Builder, ShapeRules
 from falsifiable.contracts.diagnostics import Diagnostic, Position
 from falsifiable.contracts.faults import Faults
-from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.limits import DEFAULT_LIMITS, SHORTER, ContractLimits
 from falsifiable.contracts.model import Contract
 from falsifiable.contracts.nodes import Index, Node, Trail, index
 from falsifiable.contracts.pv.dialect import speaks_pv
 from falsifiable.contracts.shapes import record_shape
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
-
-SHORTER = "split it into several contracts"
-"""What to do about a contract that is too large to be read."""
 
 CONTRACT_SHAPE_RULES = ShapeRules(
     unknown_key="CONTRACT-UNKNOWN-KEY",

@@ -7,23 +7,22 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from falsifiable.contracts.bindings import ARTIFACTS_FILE, Binding, binding_for, read_bindings
+from falsifiable.contracts.bindings import Binding, binding_for, read_bindings
 from falsifiable.contracts.check import check_contracts
 from falsifiable.contracts.diagnostics import Diagnostic, Position
 from falsifiable.contracts.faults import Faults
-from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.limits import DEFAULT_LIMITS, SHORTER, ContractLimits
 from falsifiable.contracts.model import ArtifactDeclaration, Contract, Kind
 from falsifiable.contracts.nodes import ScalarNode
+from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACTS_FOLDER, contract_paths
 from falsifiable.contracts.pv.check import check_pv
 from falsifiable.contracts.pv.dialect import speaks_pv
-from falsifiable.contracts.pv.reader import PvFile, pv_file
-from falsifiable.contracts.reader import SHORTER, ContractFile, built_contract
+from falsifiable.contracts.pv.file import PvFile
+from falsifiable.contracts.pv.reader import pv_file
+from falsifiable.contracts.reader import ContractFile, built_contract
 from falsifiable.contracts.ship_check import Ships, load_ships
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.contracts.yaml_reader import read_yaml
-
-CONTRACTS_FOLDER = "contracts"
-CONTRACT_SUFFIX = ".yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +59,6 @@ class Workspace:
     def binding(self, contract: str, role: str) -> Binding | None:
         """What ``role`` of ``contract`` is bound to: ``CONTRACT/ROLE`` wins over ``ROLE``."""
         return binding_for(self.bindings, contract, role)
-
-
-def find_root(start: Path) -> Path:
-    """The nearest folder from ``start`` upwards that holds ``artifacts.yaml`` or contracts; ``start`` if none does."""
-    start = start.resolve()
-    for folder in (start, *start.parents):
-        if (folder / ARTIFACTS_FILE).is_file() or contract_paths(folder / CONTRACTS_FOLDER):
-            return folder
-    return start
-
-
-def contract_paths(folder: Path) -> list[Path]:
-    """Every contract file in and below ``folder``, by path; none where there is no such folder."""
-    return sorted(folder.rglob(f"*{CONTRACT_SUFFIX}"))
 
 
 def shipped_contracts() -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from falsifiable.contracts import Contract, read_contract
 from falsifiable.contracts.comparison import Signatures
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER, contract_paths
+from falsifiable.contracts.places import CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import DEEPEN, Repository, exclusive, remove_durably, write_atomically
 from falsifiable.spec.amendments import amendments_on_disk, ship_path
 from falsifiable.spec.findings import Finding

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from falsifiable.contracts import Baseline, Contract, Diagnostic, read_contract
-from falsifiable.contracts.workspace import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
+from falsifiable.contracts.places import CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
 from falsifiable.evidence import Repository
 from falsifiable.spec.amendments import (
     RELEASED,

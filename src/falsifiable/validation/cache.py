@@ -11,15 +11,12 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from falsifiable.artifacts.sources.files import SourceFile
 
 ROOMS: Mapping[str, str] = {
     "files": "digests of files whose size, modification time and inode are unchanged",
@@ -27,6 +24,7 @@ ROOMS: Mapping[str, str] = {
     "verdicts": "verdicts already reached",
     "mutants": "what falsifiers said of generic mutations",
     "checks": "signatures of the installed checks",
+    "lints": "what is wrong with contracts of pv, by folder",
     "specimens": "the built-in specimens, as files",
 }
 MOST_BYTES = 1 << 30
@@ -71,18 +69,31 @@ class Cache:
     def get(self, room: str, key: str) -> Any | None:
         """The entry, or None where there is none or it cannot be read."""
         try:
-            return json.loads(self.path(room, key).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            return json.loads(self.read(room, key) or b"null")
+        except (ValueError, RecursionError):
             return None
 
     def put(self, room: str, key: str, entry: Any) -> None:
         """Remember ``entry`` (JSON data)."""
+        self.write(room, key, json.dumps(entry).encode())
+
+    def read(self, room: str, key: str) -> bytes | None:
+        """The bytes of the entry, or None where there is none or it cannot be read."""
+        try:
+            return self.path(room, key).read_bytes()
+        except OSError:
+            return None
+
+    def write(self, room: str, key: str, data: bytes) -> None:
+        """Remember ``data`` as the bytes of an entry."""
         path = self.path(room, key)
+        # A name that no other writer has; tempfile, which makes such names too, takes longer to import than to use.
+        written = path.parent / f"tmp{os.getpid()}-{threading.get_ident()}-{time.monotonic_ns()}"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-                json.dump(entry, file)
-            Path(file.name).replace(path)
+            with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(data)
+            written.replace(path)
         except OSError:
             return
         self._grew = True
@@ -99,6 +110,8 @@ class Cache:
         A file whose path, size, modification time and inode are those of an earlier call is trusted to have the same
         bytes; with ``rehash`` only where this very object read it. Raises OSError and ArtifactError.
         """
+        from falsifiable.artifacts.sources.files import SourceFile
+
         key = file_identity(path)
         known = self._hashed.get(key) if rehash else self.known_file_digest(key)
         if known is None:
@@ -152,6 +165,8 @@ class Cache:
 
         What cannot be removed stays, and does not count; :meth:`contents` tells.
         """
+        import shutil
+
         entries = sum(room.entries for room in self.contents().values())
         for room in ROOMS:
             shutil.rmtree(self.folder / room, ignore_errors=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from falsifiable.contracts.cycles import cycles
-from falsifiable.contracts.diagnostics import Position, quoted
+from falsifiable.contracts.diagnostics import quoted
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
-from falsifiable.contracts.pv.cited_tests import CitedTests
-from falsifiable.contracts.pv.missed import report_missed
-from falsifiable.contracts.pv.reader import PvFile
+from falsifiable.contracts.pv.doubts import Workplace
+from falsifiable.contracts.pv.file import PvFile
+from falsifiable.contracts.pv.lint import place_of
 
 
 def check_pv(
@@ -30,10 +30,9 @@ def check_pv(
         limits: how many faults are reported of one file.
     """
     collected = {file.path: Faults(file.path, limits) for file in files}
-    tests = CitedTests(root)
+    workplace = Workplace(root)
     for file in files:
-        if file.part is not None:
-            report_missed(file.part, root, tests, collected[file.path])
+        workplace.report_standing(file.lint.doubts, collected[file.path])
     _reused(files, collected)
     _dependencies(files, set(contracts), collected)
     return tuple(file.with_diagnostics(collected[file.path].sorted()) for file in files)
@@ -41,31 +40,28 @@ def check_pv(
 
 def _reused(files: Sequence[PvFile], faults: Mapping[str, Faults]) -> None:
     """Report each id that another file has: of tests and of harnesses."""
-    first: dict[str, tuple[PvFile, Position]] = {}
+    first: dict[str, tuple[PvFile, int]] = {}
     for file in files:
-        for name, place in _ids(file):
-            other, where = first.setdefault(name, (file, place))
+        for named in file.lint.ids:
+            name, line, _ = named
+            other, where = first.setdefault(name, (file, line))
             if other is not file:
-                message = f"the id {quoted(name)} stands already in {other.path}:{where.line}"
-                faults[file.path].add("PV-ID-REUSED", place, message, "choose another; reports name a test by its id")
-
-
-def _ids(file: PvFile) -> Iterator[tuple[str, Position]]:
-    if file.part is not None:
-        for key in ("falsification_tests", "kani_harnesses"):
-            yield from ((one.text("id"), one.place("id")) for one in file.part.parts(key) if one.text("id"))
+                message = f"the id {quoted(name)} stands already in {other.path}:{where}"
+                hint = "choose another; reports name a test by its id"
+                faults[file.path].add("PV-ID-REUSED", place_of(named), message, hint)
 
 
 def _dependencies(files: Sequence[PvFile], contracts: Collection[str], faults: Mapping[str, Faults]) -> None:
     by_stem = {file.stem: file for file in reversed(files)}
     for file in files:
-        for name, place in _depends_on(file):
+        for named in file.lint.depends_on:
+            name = named[0]
             if name in by_stem or name in contracts or _lies_beside(file, name):
                 continue
             message = f"depends_on: there is no contract {quoted(name)}, neither given nor beside this file"
-            faults[file.path].unknown("PV-DEPENDS-UNKNOWN", place, name, message, by_stem, "contracts")
+            faults[file.path].unknown("PV-DEPENDS-UNKNOWN", place_of(named), name, message, by_stem, "contracts")
     edges = {
-        name: [(one, (file, place)) for one, place in _depends_on(file) if one in by_stem]
+        name: [(named[0], (file, place_of(named))) for named in file.lint.depends_on if named[0] in by_stem]
         for name, file in sorted(by_stem.items())
     }
     for cycle, (file, place) in cycles(edges):
@@ -76,8 +72,3 @@ def _dependencies(files: Sequence[PvFile], contracts: Collection[str], faults: M
 def _lies_beside(file: PvFile, name: str) -> bool:
     """Whether the folder of ``file`` holds a contract of this name, which was not asked for."""
     return file.source is not None and "/" not in name and (file.source.parent / f"{name}.yaml").is_file()
-
-
-def _depends_on(file: PvFile) -> tuple[tuple[str, Position], ...]:
-    metadata = file.part.part("metadata") if file.part is not None else None
-    return metadata.texts("depends_on") if metadata else ()

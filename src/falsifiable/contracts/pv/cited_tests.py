@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from falsifiable.contracts.diagnostics import suggestion
-from falsifiable.contracts.pv.citations import Function, NodeId
 from falsifiable.contracts.regular_files import TooLargeError, read_regular
 
 _LARGEST_SOURCE_BYTES = 4 * 1024 * 1024
@@ -31,33 +30,33 @@ class CitedTests:
         self._functions: frozenset[str] | None = None
         self._all_seen = True
 
-    def missing(self, test: NodeId) -> str:
-        """What is not there of ``test``, in words; the empty text where it exists or only a run could tell."""
-        module = self._module(test.file)
+    def missing(self, file: str, names: Sequence[str]) -> str:
+        """What is not there of the test ``names`` in ``file``, in words; the empty text where it exists or only a run could tell."""
+        module = self._module(file)
         if isinstance(module, str):
             return module
         body: _Body = module.body
         inherits = False
-        for depth, name in enumerate(test.names):
+        for depth, name in enumerate(names):
             defined = dict(_definitions(body))
             if name not in defined:
                 if inherits or _UNKNOWABLE in defined:
                     return ""
-                where = "::".join((test.file, *test.names[:depth]))
+                where = "::".join((file, *names[:depth]))
                 return f"{where} defines no {name}; {suggestion(name, defined, 'it defines')}"
             found = defined[name]
             if not isinstance(found, ast.ClassDef):
-                rest = test.names[depth + 1 :]
+                rest = names[depth + 1 :]
                 is_function = isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
                 return f"{name} is a function and holds no {rest[0]}" if rest and is_function else ""
             body, inherits = found.body, _inherits(found)
         return ""
 
-    def defines(self, function: Function) -> bool:
+    def defines(self, function: str) -> bool:
         """Whether some .py or .rs file defines a function of this name, or there are too many files to say."""
         if self._functions is None:
             self._functions = frozenset(self._search())
-        return function.name in self._functions or not self._all_seen
+        return function in self._functions or not self._all_seen
 
     def _module(self, file: str) -> ast.Module | str:
         if file not in self._modules:

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from falsifiable.contracts.diagnostics import Diagnostic
 from falsifiable.contracts.faults import Faults
-from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.limits import DEFAULT_LIMITS, SHORTER, ContractLimits
 from falsifiable.contracts.nodes import Entry, MappingNode, Node, ScalarNode
 from falsifiable.contracts.pv.as_pv import report_as_pv
+from falsifiable.contracts.pv.file import PvFile, linted
+from falsifiable.contracts.pv.lint import Fault, Lint, Named
+from falsifiable.contracts.pv.missed import doubts_about
 from falsifiable.contracts.pv.parts import Part, PartReader
 from falsifiable.contracts.pv.shape import CONTRACT, OTHER_KIND
-from falsifiable.contracts.reader import SHORTER
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
-
-
-@dataclass(frozen=True, slots=True)
-class PvFile:
-    """One file in the ``pv`` dialect.
-
-    ``part`` is what could be read of it (None where it is no YAML), ``sound`` whether pv could read it, ``proves``
-    whether it describes a kernel, whose claims must be proved (a registry or another kind need not be). ``source`` is
-    where it lies; ``path`` is as shown in diagnostics.
-    """
-
-    path: str
-    digest: str
-    part: Part | None
-    diagnostics: tuple[Diagnostic, ...]
-    sound: bool = False
-    proves: bool = True
-    source: Path | None = None
-
-    @property
-    def stem(self) -> str:
-        """The name other contracts depend on it by: that of the file, without its ending."""
-        return PurePath(self.path).stem
-
-    @property
-    def valid(self) -> bool:
-        """Whether nothing is an error."""
-        return not any(one.severity == "error" for one in self.diagnostics)
-
-    def with_diagnostics(self, more: Iterable[Diagnostic]) -> PvFile:
-        """The same file with ``more`` diagnostics, in the order of the file."""
-        both = sorted((*self.diagnostics, *more), key=lambda one: (one.line, one.column))
-        return replace(self, diagnostics=tuple(both))
 
 
 def read_pv(source: Path | bytes, *, shown: str = "", limits: ContractLimits = DEFAULT_LIMITS) -> PvFile:
@@ -68,7 +36,7 @@ def pv_file(file: YamlFile, source: Path | None = None, limits: ContractLimits =
     ``pv`` stops at the first fault of the shape and then applies none of its rules; here all such faults are told.
     """
     if file.root is None:
-        return PvFile(file.path, file.digest, None, file.diagnostics, source=source)
+        return linted(file.path, Lint(_faults(file.diagnostics)), source)
     faults = Faults(file.path, limits)
     reader = PartReader(faults)
     proves = _proves(file.root)
@@ -77,7 +45,22 @@ def pv_file(file: YamlFile, source: Path | None = None, limits: ContractLimits =
     if sound:
         report_as_pv(part, proves, faults)
     diagnostics = tuple(sorted((*file.diagnostics, *faults.sorted()), key=lambda one: (one.line, one.column)))
-    return PvFile(file.path, file.digest, part, diagnostics, sound, proves, source)
+    lint = Lint(_faults(diagnostics), doubts_about(part, limits), tuple(_ids(part)), tuple(_depends_on(part)))
+    return PvFile(file.path, diagnostics, lint, part, sound, source)
+
+
+def _faults(diagnostics: Iterable[Diagnostic]) -> tuple[Fault, ...]:
+    return tuple(Fault(one.rule, one.severity, one.line, one.column, one.message, one.hint) for one in diagnostics)
+
+
+def _ids(part: Part) -> Iterator[Named]:
+    for key in ("falsification_tests", "kani_harnesses"):
+        yield from ((one.text("id"), *one.place("id")) for one in part.parts(key) if one.text("id"))
+
+
+def _depends_on(part: Part) -> Iterator[Named]:
+    metadata = part.part("metadata")
+    yield from ((text, *place) for text, place in metadata.texts("depends_on")) if metadata else ()
 
 
 def _proves(root: MappingNode) -> bool:

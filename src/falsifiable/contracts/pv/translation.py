@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from falsifiable.contracts.diagnostics import printable
 from falsifiable.contracts.pv.citations import NodeId, cited
+from falsifiable.contracts.pv.file import PvFile
 from falsifiable.contracts.pv.parts import Part
-from falsifiable.contracts.pv.reader import PvFile
 
 _LONGEST_TITLE_CHARACTERS = 200
 _LONGEST_ID_CHARACTERS = 90
