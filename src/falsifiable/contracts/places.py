@@ -22,7 +22,8 @@ def find_root(start: Path) -> Path:
 
 def contract_paths(folder: Path) -> list[Path]:
     """Every contract file in and below ``folder``, by path; none where there is no such folder."""
-    return [Path(one) for one in sorted(_contracts(folder), key=lambda one: one.split(os.sep))]
+    by_parts = sorted(one.split(os.sep) for one in _contracts(folder))  # noqa: PTH206 - texts, see below
+    return [Path(os.sep.join(one)) for one in by_parts]  # noqa: PTH118
 
 
 def _contracts(folder: Path) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from falsifiable.contracts import Contract, ContractFile, FalsifierDeclaration
-from falsifiable.contracts.pv.reader import PvFile
+from falsifiable.contracts.pv.file import PvFile
 from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_of, warnings_of
 from falsifiable.testing.shown import falsified_text, inconclusive_text, vacuous_text
 from falsifiable.testing.summary import CAUSE, OUTCOME

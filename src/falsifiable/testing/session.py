@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from falsifiable.contracts import ContractFile, Diagnostic, Workspace, find_root, load_workspace
-from falsifiable.contracts.pv.reader import PvFile
+from falsifiable.contracts.pv.file import PvFile
 from falsifiable.testing.once import worked_out_once
 from falsifiable.testing.shown import explained
 from falsifiable.testing.summary import Summary

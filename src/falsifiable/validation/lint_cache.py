@@ -1,4 +1,4 @@
-"""The lint of files that have been looked at before: kept by folder, and used where the bytes and our code are the same.
+"""The lint of files that have been looked at before, used where their bytes and our code are the same.
 
 What is kept follows from the bytes of a file alone. What depends on anything else (tests and files that it cites, ids
 of other files) is asked anew every time, so that a cached verdict is the one that reading would come to.

@@ -31,7 +31,7 @@ class CitedTests:
         self._all_seen = True
 
     def missing(self, file: str, names: Sequence[str]) -> str:
-        """What is not there of the test ``names`` in ``file``, in words; the empty text where it exists or only a run could tell."""
+        """What is not there of a test, in words; the empty text where it exists or only a run could tell."""
         module = self._module(file)
         if isinstance(module, str):
             return module
