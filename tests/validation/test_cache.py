@@ -68,7 +68,7 @@ def test_asked_to_rehash_it_reads_a_file_once_however_many_contracts_bind_it(cac
     cache.file_digest(file)
     known = Cache(cache.folder)
     digest = known.file_digest(file, rehash=True)
-    monkeypatch.setattr("falsifiable.validation.cache.SourceFile", None)  # reading again would fail
+    monkeypatch.setattr("falsifiable.artifacts.sources.files.SourceFile", None)  # reading again would fail
     assert known.file_digest(file, rehash=True) == digest
 
 

@@ -31,6 +31,8 @@ def resolve(text: str, limits: ContractLimits) -> PlainScalar:
     """The value of the unquoted scalar ``text``. Raises NumberError for a number that is not finite or too long."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
+    if text[0] not in "+-.0123456789":  # most are keys and words
+        return text
     if _INTEGER.fullmatch(text):
         return _integer(text, limits)
     if _FLOAT.fullmatch(text):

@@ -9,7 +9,6 @@ what a file means must be readable from the file, once, top to bottom.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,23 +105,34 @@ class _TreeReader:
         self._open: list[_OpenCollection] = []
         self._root: Node | None = None
         self._nodes = 0
+        self._documents = 0
         self._anchors_reported = False
 
     def read(self) -> MappingNode | None:
         """The top mapping; None where it is something else. Raises UnreadableError after reporting why."""
         self._refuse_directives()
-        documents = 0
-        for event in self._events():
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    message = "a second document starts here; a file holds one"
-                    self._stop("YAML-DOCUMENTS", _start(event), message, "remove the '---', or use two files")
-            elif isinstance(event, yaml.NodeEvent):
-                self._node(event)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self._place(self._open.pop().closed())
+        try:
+            for event in iter(yaml.CSafeLoader(self._text).get_event, None):
+                kind = type(event)
+                if kind is yaml.ScalarEvent:
+                    self._scalar(event)
+                elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                    self._enter(event, kind is yaml.MappingStartEvent)
+                elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                    self._place(self._open.pop().closed())
+                elif kind is yaml.AliasEvent:
+                    self._place(FaultyNode(self._begun(event)))
+                elif kind is yaml.DocumentStartEvent:
+                    self._document(event)
+        except yaml.YAMLError as error:
+            self._syntax_error(error)
         return self._top()
+
+    def _document(self, event: yaml.Event) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            message = "a second document starts here; a file holds one"
+            self._stop("YAML-DOCUMENTS", _start(event), message, "remove the '---', or use two files")
 
     def _top(self) -> MappingNode | None:
         if self._root is None or (isinstance(self._root, ScalarNode) and self._root.value is None):
@@ -133,12 +143,6 @@ class _TreeReader:
             message = f"expected a mapping at the top of the file, got {described(self._root)}"
             self._stop("YAML-NOT-A-MAPPING", self._root.position, message, "start with 'key: value' lines")
         return self._root if isinstance(self._root, MappingNode) else None
-
-    def _events(self) -> Iterator[yaml.Event]:
-        try:
-            yield from yaml.parse(self._text, Loader=yaml.CSafeLoader)
-        except yaml.YAMLError as error:
-            self._syntax_error(error)
 
     def _refuse_directives(self) -> None:
         """Stop at a ``%YAML`` or ``%TAG`` line: libyaml compares each with all before it, minutes for one megabyte."""
@@ -168,40 +172,33 @@ class _TreeReader:
         self._faults.add(rule, position, message, hint)
         raise UnreadableError
 
-    def _node(self, event: yaml.NodeEvent) -> None:
-        position = _start(event)
+    def _begun(self, event: Any) -> Position:
+        """Where a node starts, after it has been counted and its anchor reported."""
+        mark = event.start_mark
+        position = Position(mark.line + 1, mark.column + 1)
         self._nodes += 1
         if self._nodes > self._limits.max_nodes:
             message = f"more than {self._limits.max_nodes} keys and values in one file"
             self._stop("YAML-TOO-MANY-NODES", position, message, self._shorter)
-        self._report_anchor(event, position)
-        faulty = isinstance(event, yaml.AliasEvent) or self._has_tag(event, position)
-        if isinstance(event, yaml.CollectionStartEvent):
-            self._enter(event, position, faulty)
-        elif isinstance(event, yaml.ScalarEvent):
-            self._scalar(event, position, faulty)
-        else:
-            self._place(FaultyNode(position))
+        if event.anchor is not None and not self._anchors_reported:
+            self._report_anchor(event, position)
+        return position
 
-    def _report_anchor(self, event: yaml.NodeEvent, position: Position) -> None:
+    def _report_anchor(self, event: Any, position: Position) -> None:
         """Report the first anchor or alias of the file: where there is one there are often hundreds."""
-        name = getattr(event, "anchor", None)
-        if name is None or self._anchors_reported:
-            return
         self._anchors_reported = True
         sign, what = ("*", "alias") if isinstance(event, yaml.AliasEvent) else ("&", "anchor")
-        message = f"the {what} {quoted(sign + name)}: anchors and aliases are not allowed"
+        message = f"the {what} {quoted(sign + event.anchor)}: anchors and aliases are not allowed"
         self._faults.add("YAML-ANCHOR", position, message, "write the value out in each place")
 
-    def _has_tag(self, event: yaml.NodeEvent, position: Position) -> bool:
-        tag = getattr(event, "tag", None)
-        if tag is None:
-            return False
+    def _refuse_tag(self, tag: str, position: Position) -> None:
         shown = tag.replace("tag:yaml.org,2002:", "!!")
         self._faults.add("YAML-TAG", position, f"the tag {quoted(shown)}: tags are not allowed", "remove the tag")
-        return True
 
-    def _enter(self, event: yaml.CollectionStartEvent, position: Position, faulty: bool) -> None:
+    def _enter(self, event: Any, is_mapping: bool) -> None:
+        position, tag = self._begun(event), event.tag
+        if tag is not None:
+            self._refuse_tag(tag, position)
         depth = self._limits.max_nesting_depth
         if len(self._open) >= depth:
             message = f"nested deeper than {depth} mappings and lists"
@@ -210,26 +207,28 @@ class _TreeReader:
         if above is not None and above.is_mapping and not above.awaiting_value:
             message = "a list or mapping stands where a key is expected"
             self._faults.add("YAML-KEY", position, message, "keys are texts; quote a text that starts with [, { or ?")
-        self._open.append(_OpenCollection(position, isinstance(event, yaml.MappingStartEvent), faulty))
+        self._open.append(_OpenCollection(position, is_mapping, tag is not None))
 
-    def _scalar(self, event: yaml.ScalarEvent, position: Position, faulty: bool) -> None:
-        text: str = event.value
+    def _scalar(self, event: Any) -> None:
+        position, text, tag = self._begun(event), event.value, event.tag
+        if tag is not None:
+            self._refuse_tag(tag, position)
         if len(text) > self._limits.max_scalar_characters:
             message = f"a value of {len(text)} characters; at most {self._limits.max_scalar_characters} are read"
             self._faults.add("YAML-TOO-LONG", position, message, "move long texts into the spec and refer to it")
-            faulty = True
-        if faulty:
-            self._place(FaultyNode(position))
+        elif tag is None:
+            self._place(self._resolved(position, text) if not event.style else ScalarNode(position, text, text))
             return
+        self._place(FaultyNode(position))
+
+    def _resolved(self, position: Position, text: str) -> Node:
+        """What a text without quotes means."""
         try:
-            value = resolve(text, self._limits) if event.implicit[0] and not event.style else text
+            return ScalarNode(position, text, resolve(text, self._limits))
         except NumberError as error:
-            self._faults.add(
-                "YAML-NUMBER", position, str(error), "write a number that can be held, or quote it if it is a text"
-            )
-            self._place(FaultyNode(position))
-            return
-        self._place(ScalarNode(position, text, value))
+            hint = "write a number that can be held, or quote it if it is a text"
+            self._faults.add("YAML-NUMBER", position, str(error), hint)
+            return FaultyNode(position)
 
     def _place(self, node: Node) -> None:
         """Hand a finished node to the collection it stands in, as a key, a value or an item."""
