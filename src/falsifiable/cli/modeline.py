@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from falsifiable.cli.common import write_named
-from falsifiable.contracts.workspace import CONTRACTS_FOLDER
+from falsifiable.contracts.places import CONTRACTS_FOLDER
 
 SCHEMA_FILE = "contract.schema.json"
 
