@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 
 import pytest
 
 from falsifiable import validate
 from falsifiable.contracts import load_workspace
-from falsifiable.validation import validate_workspace
+from falsifiable.validation import Options, validate_workspace
 from falsifiable.validation.catalogue import load_catalogue
 from falsifiable.validation.events import ContractJudged, Finished, Judged, Planned, Started
 from falsifiable.validation.executor import LocalExecutor
@@ -64,6 +65,32 @@ def test_two_contracts_that_make_one_claim_of_the_same_bytes_are_answered_by_one
     assert asked == [f"shop/FALSIFY-SHOP-00{number}" for number in (1, 2, 3)]
     assert results["twin"] == results["shop"]
     assert {one.outcome for one in results["twin"]} == {"held"}
+
+
+def test_an_executor_that_is_kept_serves_several_validations_and_can_be_taken_up_again(shop, monkeypatch):
+    started = []
+    popen = subprocess.Popen
+
+    def counted(command, **options):
+        if "fork_server" in str(command):
+            started.append(command)
+        return popen(command, **options)
+
+    def outcomes() -> set[str]:
+        results = validate(shop.root, executor=kept, options=Options(rehash=True))
+        return {one.verdict.outcome for result in results for one in result.judgements}
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    kept = LocalExecutor()
+    with kept:
+        assert outcomes() == {"held"}
+        shop.edit("contracts/shop.yaml", "equals: 56", "equals: 57")
+        assert outcomes() == {"held", "falsified"}
+        in_one_block = len(started)
+    shop.edit("contracts/shop.yaml", "equals: 57", "equals: 58")
+    assert outcomes() == {"held", "falsified"}
+    assert in_one_block == 1
+    assert len(started) == 2
 
 
 SAFE = """\

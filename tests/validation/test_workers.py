@@ -69,6 +69,11 @@ MISBEHAVING = textwrap.dedent('''
         """Says by which server it was forked."""
         return Verdict.of(True, examined=1, server=os.getppid())
 
+    @falsifier("misbehaving.looks-around")
+    def looks_around() -> Verdict:
+        """Says whether a part of a library was there before it started."""
+        return Verdict.of(True, examined=1, loaded="scipy.stats" in sys.modules)
+
     @falsifier("misbehaving.kills-its-server")
     def kills_its_server() -> Verdict:
         """Takes along what would fork the next."""
@@ -144,6 +149,12 @@ def test_a_library_that_cannot_be_imported_is_named(outcomes):
     found = outcomes("well", imports=("no_such_library",))["well"]
     assert found.cause == "crashed"
     assert "importing no_such_library failed: ModuleNotFoundError" in found.said
+
+
+def test_what_a_library_loads_late_is_there_before_a_worker_starts(outcomes):
+    found = outcomes("looks-around", imports=("scipy",))["looks-around"]
+    (loaded,) = verdict(found)["measurements"]
+    assert loaded["value"] == 1
 
 
 def test_one_server_serves_all_rounds_and_one_that_died_is_replaced(outcomes):

@@ -53,19 +53,28 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Processes of this machine, by one fork server per set of imports."""
+    """Processes of this machine, by one fork server per set of imports.
+
+    Who validates several times enters it around all of them: its servers stay until it has been left as often as it was
+    entered, so that libraries are imported once.
+    """
 
     def __init__(self, *, quiet: bool = True) -> None:
         self._servers = ForkServers(quiet=quiet)
+        self._entered = 0
 
     def __enter__(self) -> Self:
-        self._servers.__enter__()
+        if not self._entered:
+            self._servers.__enter__()
+        self._entered += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        self._servers.__exit__(kind, error, trace)
+        self._entered -= 1
+        if not self._entered:
+            self._servers.__exit__(kind, error, trace)
 
     def run(self, jobs: Sequence[Job], *, at_once: int | None = None) -> Iterator[Job | Outcome]:
         """Run ``jobs``, ``at_once`` of them or one per core at a time."""

@@ -19,7 +19,7 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,11 @@ from falsifiable.validation.worker import run_job
 
 A_JOB = b"job"
 """Announces a job: the write end of its pipe and a file that holds its message travel along."""
+LOADED_LATE: Mapping[str, tuple[str, ...]] = {
+    "transformers": ("transformers.models.auto.modeling_auto", "transformers.modeling_layers"),
+    "scipy": ("scipy.stats",),
+}
+"""What a library imports when it is first used: two seconds that every worker of transformers would spend again."""
 
 
 def serve(control: socket.socket, modules: list[str]) -> None:
@@ -38,6 +43,7 @@ def serve(control: socket.socket, modules: list[str]) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a library raises on import is reported, not raised
         _send(control, {"failed": f"importing {module} failed: {type(error).__name__}: {error}"})
         return
+    _load_late_parts(modules)
     _send(control, {"ready": True})
     running: dict[int, str] = {}
     try:
@@ -60,6 +66,13 @@ def serve(control: socket.socket, modules: list[str]) -> None:
     finally:
         for pid in running:
             _end_session(pid)
+
+
+def _load_late_parts(modules: Iterable[str]) -> None:
+    for module in modules:
+        for part in LOADED_LATE.get(module, ()):
+            with contextlib.suppress(Exception):  # another version has no such part; who needs it will say so
+                importlib.import_module(part)
 
 
 def _wake_on_child_exit() -> int:

@@ -145,6 +145,7 @@ class ForkServers:
     def __exit__(self, *_: object) -> None:
         for server in self._running.values():
             server.stop()
+        self._running.clear()
         self._open.close()
 
     def sets_for(self, jobs: Sequence[Job]) -> dict[tuple[str, ...], tuple[str, ...]]:
