@@ -90,6 +90,26 @@ def test_trimming_waits_until_this_object_has_written(cache):
     assert cache.trim(most_bytes=1) == 1
 
 
+def test_a_cache_is_not_looked_through_after_every_validation(cache):
+    def left_by_a_killed_writer() -> Path:
+        cache.put("verdicts", "aa", 1)
+        left = cache.path("verdicts", "aa").with_name("tmpabc")
+        left.write_text("[1")
+        os.utime(left, (time.time() - 7200,) * 2)
+        return left
+
+    left = left_by_a_killed_writer()
+    assert Cache(cache.folder).trim_now_and_then() == 0, "it has written nothing"
+    assert cache.trim_now_and_then() == 1
+    left = left_by_a_killed_writer()
+    assert cache.trim_now_and_then() == 0
+    assert left.exists()
+    long_ago = time.time() - 7200
+    os.utime(cache.folder / "trimmed", (long_ago, long_ago))
+    assert cache.trim_now_and_then() == 1
+    assert not left.exists()
+
+
 def test_trimming_removes_what_a_killed_writer_left(cache):
     cache.put("verdicts", "aa", 1)
     left = cache.path("verdicts", "aa").with_name("tmpabc")

@@ -9,7 +9,7 @@ run given takes the one called ``run`` (or else the first), and the other is bou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,14 +42,49 @@ class Role:
     remote: RemotePath | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _GivenRun:
+    """The run folder that was given, with its record; without one ``why`` says what is wrong with it."""
+
+    folder: Path
+    record: Run | None
+    why: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> _GivenRun:
+        try:
+            return cls(folder, open_run(folder))
+        except ArtifactError as error:
+            return cls(folder, None, str(error))
+
+
 def bind(
     workspace: Workspace, contract: Contract, *, run: Path | None = None, options: Mapping[str, Path] | None = None
 ) -> dict[str, Role]:
     """Every role of ``contract``, bound as far as can be."""
+    return bind_all(workspace, [contract], run=run, options=options)[contract.contract]
+
+
+def bind_all(
+    workspace: Workspace,
+    contracts: Sequence[Contract],
+    *,
+    run: Path | None = None,
+    options: Mapping[str, Path] | None = None,
+) -> dict[str, dict[str, Role]]:
+    """Contract -> role -> what it is bound to, as far as can be; the record of ``run`` is read once for all."""
+    wanted = run is not None and any(run_judged(one) is not None for one in contracts)
+    given = _GivenRun.read(run) if run is not None and wanted else None
+    return {one.contract: _bound(workspace, one, given, options or {}) for one in contracts}
+
+
+def _bound(
+    workspace: Workspace, contract: Contract, given: _GivenRun | None, options: Mapping[str, Path]
+) -> dict[str, Role]:
     bound = {name: _from_workspace(workspace, contract, name) for name in contract.artifacts}
-    if run is not None:
-        bound = _rebound_to_run(contract, bound, run)
-    for key, path in (options or {}).items():
+    if given is not None:
+        bound = _rebound_to_run(contract, bound, given)
+    for key, path in options.items():
         of_contract, _, name = key.rpartition("/")
         if name in bound and of_contract in ("", contract.contract):
             bound[name] = _at(path, contract, name)
@@ -104,15 +139,11 @@ def _from_workspace(workspace: Workspace, contract: Contract, name: str) -> Role
     )
 
 
-def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], run: Path) -> dict[str, Role]:
+def _rebound_to_run(contract: Contract, bound: Mapping[str, Role], given: _GivenRun) -> dict[str, Role]:
     judged = run_judged(contract)
     if judged is None:
         return dict(bound)
-    try:
-        record: Run | None = open_run(run)
-        why = ""
-    except ArtifactError as error:
-        record, why = None, str(error)
+    run, record, why = given.folder, given.record, given.why
     rebound = {}
     for name, declared in contract.artifacts.items():
         if declared.kind == "command":

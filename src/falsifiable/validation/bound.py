@@ -84,11 +84,16 @@ def open_roles(
 
     files = [role for of_contract in roles.values() for role in of_contract.values() if role.kind != "command"]
     memory = Memory.shared() if any(role.remote for role in files) else None
+    # Contracts that give a role the same name mostly bind it to the same file, which is opened once for all of them.
+    alike = {replace(role, contract="") for role in files}
+    found = {
+        one: _open_remote(one, RemotePath.of(one.remote.url, memory), rehash=rehash)
+        if one.remote and memory
+        else _open_file(root, one, hash_file)
+        for one in alike
+    }
     opened = {
-        (role.contract, role.name): _open_remote(role, RemotePath.of(role.remote.url, memory), rehash=rehash)
-        if role.remote and memory
-        else _open_file(root, role, hash_file)
-        for role in files
+        (role.contract, role.name): replace(found[replace(role, contract="")], contract=role.contract) for role in files
     }
     records = [(one.contract, one.artifact) for one in opened.values() if isinstance(one.artifact, Run)]
     for role in files:

@@ -7,6 +7,7 @@ not synced, alone of all that this package writes: of what a power cut tears not
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,6 +30,8 @@ ROOMS: Mapping[str, str] = {
 }
 MOST_BYTES = 1 << 30
 """A verdict takes about 1 kB and the fingerprints of a model of 300 tensors 100 kB: this is years of both."""
+TRIMMED_EVERY_SECONDS = 3600
+"""How often a cache is looked through for what it need not keep: in an hour it grows by a small part of the limit."""
 KEPT_SHARE = 0.8
 """How much of ``MOST_BYTES`` is left after trimming, so that not every validation has to trim."""
 UNFINISHED_SECONDS = 3600
@@ -138,6 +141,18 @@ class Cache:
             sizes = [size for _, size, _ in _files(self.folder / room)]
             held[room] = RoomContents(len(sizes), sum(sizes))
         return held
+
+    def trim_now_and_then(self) -> int:
+        """Trim, unless that was done within ``TRIMMED_EVERY_SECONDS``: looking at every entry takes seconds."""
+        stamp = self.folder / "trimmed"
+        with contextlib.suppress(OSError):
+            if time.time() - stamp.stat().st_mtime < TRIMMED_EVERY_SECONDS:
+                return 0
+        if not self._grew:
+            return 0
+        with contextlib.suppress(OSError):
+            stamp.touch()
+        return self.trim()
 
     def trim(self, most_bytes: int = MOST_BYTES) -> int:
         """Remove the entries written longest ago, if this object wrote and all take more than ``most_bytes``.

@@ -10,7 +10,7 @@ from falsifiable.artifacts.sources.remote_path import place_of
 from falsifiable.contracts import Contract, Workspace, claims_digest, load_workspace
 from falsifiable.falsifier import Verdict
 from falsifiable.validation import events
-from falsifiable.validation.binding import bind, check_options
+from falsifiable.validation.binding import bind_all, check_options
 from falsifiable.validation.bound import Opened, Place, open_roles
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
@@ -62,7 +62,7 @@ def validate_workspace(
         except KeyboardInterrupt:
             tell(events.Finished(results_of(chosen, planned, judged, opened), interrupted=True))
             raise
-    cache.trim()
+    cache.trim_now_and_then()
     results = results_of(chosen, planned, judged, opened)
     tell(events.Finished(results))
     return results
@@ -108,7 +108,7 @@ def planned_tasks(
     cache: Cache,
 ) -> tuple[Mapping[Place, Opened], list[Task]]:
     """What is bound to every role, opened, and what has to be judged on it."""
-    roles = {one.contract: bind(workspace, one, run=run, options=artifacts) for one in chosen}
+    roles = bind_all(workspace, chosen, run=run, options=artifacts)
     if not options.only_known:
         read_new_models(chosen, catalogue, roles, executor, options, cache)
     opened = open_roles(workspace.root, roles, cache, rehash=options.rehash)

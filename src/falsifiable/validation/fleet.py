@@ -109,7 +109,7 @@ def validate_many(
     with executor or LocalExecutor(quiet=not options.debug) as running:
         while wave := list(islice(coming, WAVE)):
             yield from _judged_wave(workspace, catalogue, wave, chosen, running, options, cache, tell)
-    cache.trim()
+    cache.trim_now_and_then()
 
 
 def _judged_wave(

@@ -116,7 +116,7 @@ def challenge_with_mutations(
     heavy = [trial for trial in scored if not (trial.light or whole_matrix)]
     _ask(light, applicable, answers, options, cache, tell)
     _ask(heavy, _surviving(light, applicable, answers), answers, options, cache, tell)
-    cache.trim()
+    cache.trim_now_and_then()
     return _report(trials, applicable, answers)
 
 
