@@ -203,6 +203,7 @@ def test_markers_select_by_status_and_what_is_doubtful_is_a_warning(run_pytest, 
     assert "ContractWarning: artifacts.yaml:4:1: warning " in done.stdout
 
 
+@pytest.mark.slow
 def test_workers_collect_the_same_and_judge_once(run_pytest, workspace, tmp_path):
     (workspace / "counted.py").write_text(
         "import os, falsifiable.validation as validation\n"
