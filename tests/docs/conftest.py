@@ -14,9 +14,9 @@ from tests.docs.replay import Replayed, Session, commands, rewritten
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = DOCS / "worked-example.md"
-ENVIRONMENT = {
+READER = {
     "COLUMNS": "100",
-    "EXAMPLE": str(DOCS / "worked-example"),
+    "LC_ALL": "C.UTF-8",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "A. Reader",
@@ -24,6 +24,9 @@ ENVIRONMENT = {
     "GIT_COMMITTER_NAME": "A. Reader",
     "GIT_COMMITTER_EMAIL": "reader@example.org",
 }
+"""Who types, whichever machine this is."""
+
+ENVIRONMENT = {**READER, "EXAMPLE": str(DOCS / "worked-example")}
 
 
 @pytest.fixture(scope="session")
