@@ -48,10 +48,19 @@ def test_every_module_ships(contents):
 
 def test_every_contract_and_the_schema_ship(contents):
     of_ours = {path.relative_to(ROOT / "contracts").as_posix() for path in (ROOT / "contracts").rglob("*.*")}
-    shipped = {one.removeprefix("falsifiable/shipped/contracts/") for one in contents if "/shipped/" in one}
+    folder = "falsifiable/shipped/contracts/"
+    shipped = {one.removeprefix(folder) for one in contents if one.startswith(folder)}
     assert shipped == of_ours
     assert "contract.schema.json" in shipped
     assert "runtime/llama-cpp-loads.yaml" in shipped
+
+
+def test_every_page_that_is_explained_ships(contents):
+    folder = "falsifiable/shipped/docs/"
+    shipped = {one.removeprefix(folder) for one in contents if one.startswith(folder)}
+    pages = {one.relative_to(ROOT / "docs") for one in (ROOT / "docs").rglob("*.md")}
+    of_ours = {one.as_posix() for one in pages if one.parts[0] not in ("index.md", "worked-example")}
+    assert shipped == of_ours
 
 
 def test_nothing_else_ships(contents):
@@ -61,6 +70,8 @@ def test_nothing_else_ships(contents):
         "falsifiers",
         "pytest_falsifiable.py",
     }
+    shipped = {one.split("/")[2] for one in contents if one.startswith("falsifiable/shipped/")}
+    assert shipped == {"contracts", "docs"}
     assert not [one for one in contents if "__pycache__" in one or one.endswith(".pyc")]
 
 

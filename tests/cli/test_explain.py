@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from falsifiable.cli import VERBS
 from falsifiable.cli.exit_codes import ExitCode
-from falsifiable.cli.explain import WORDS
+from falsifiable.cli.manual.guides import guides
+from falsifiable.cli.manual.words import WORDS
 from falsifiable.contracts import RULES
 from falsifiable.contracts.changes import KINDS
 
@@ -84,6 +86,31 @@ def test_an_unknown_name_is_answered_with_the_nearest(contract, name, said):
     assert done.err.startswith(f"contract: nothing is called '{name}'; {said}")
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_explained_by_its_help_and_that_of_its_own_verbs(contract, verb):
+    done = contract("explain", verb)
+    assert (done.code, done.out.partition(" [")[0]) == (0, f"Usage: contract {verb}")
+    if verb == "evidence":
+        assert "\nUsage: contract evidence sign " in done.out
+
+
+def test_a_guide_is_printed_as_it_was_written_by_its_path_or_its_end(contract):
+    page = contract("explain", "docs/tutorial")
+    assert (page.code, page.out.splitlines()[0]) == (0, "# From nothing to a claim that is watched")
+    assert contract("explain", "tutorial").out == contract("explain", "Docs/Tutorial").out == page.out
+    assert contract("explain", "how-to/trainer").out.startswith("# ")
+
+
+def test_a_guide_hides_what_only_tests_read(contract):
+    assert "<!-- not run" in guides()["docs/worked-example"].read_text(encoding="utf-8")
+    assert "<!-- not run" not in contract("explain", "docs/worked-example").out
+
+
+def test_nothing_is_called_by_two_ids(contract):
+    listed = [one["id"].casefold() for one in json.loads(contract("explain", "--format", "json").out)]
+    assert len(set(listed)) == len(listed)
+
+
 def test_letter_case_does_not_matter(contract):
     assert contract("explain", "falsify-gqa-001").out == contract("explain", "FALSIFY-GQA-001").out
 
@@ -101,7 +128,10 @@ def test_without_a_name_everything_is_listed(contract):
         "Verdicts and statuses",
         "Kinds of change",
         "Exit codes",
+        "Verbs",
+        "Guides",
     ]
+    assert {"docs/tutorial", "docs/how-to/trainer", "evidence"} <= listed
     assert {"weights.finite", "packaging", "FALSIFY-GQA-001", "YAML-TAB", "PARTIAL", "130"} <= listed
 
 

@@ -2,16 +2,16 @@
 
 A page is read from the top down, and four things of it are done:
 
-- A console block: a line ``$ COMMAND`` is typed (on to the next line where it ends in a backslash), the lines below it up
-  to the next one are what it prints. A line ``...`` there stands for any lines, and where nothing is shown nothing is
-  asked, except that the command must end with 0 or be followed by ``echo $?``.
+- A console block: a line ``$ COMMAND`` is typed (on to the next line where it ends in a backslash), the lines below it
+  up to the next one are what it prints. A line ``...`` there stands for any lines, and where nothing is shown nothing
+  is asked, except that the command must end with 0 or be followed by ``echo $?``.
 - A bash or sh block: a script, typed as it stands.
 - A block of any language with ``title="PATH"``: a file, written as it stands.
 - ``<!-- in: PLACE -->``: what follows is done in a fresh copy of a folder that the tests prepare.
 
-``<!-- not run: REASON -->`` above a block says that it cannot be done here. ``contract`` is called in this process where
-the line is nothing but that; everything else is given to bash. What differs from run to run or from machine to machine
-is named in :data:`MASKS` and left out of the comparison; the page shows what one run printed.
+``<!-- not run: REASON -->`` above a block says that it cannot be done here. ``contract`` is called in this process
+where the line is nothing but that; everything else is given to bash. What differs from run to run or from machine to
+machine is named in :data:`MASKS` and left out of the comparison; the page shows what one run printed.
 """
 
 from __future__ import annotations
