@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
-from tests.docs.conftest import DOCS, READER
-from tests.docs.replay import File, Replayed, Session, Typed, commands, steps
+from tests.docs.conftest import DOCS, INSTALL, TUTORIAL, typed_alone
+from tests.docs.replay import File, Replayed, commands, steps
 
 ROOT = DOCS.parent
-TUTORIAL = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-INSTALL = "pip install falsifiable"
-
-
-def typed_alone(folder: Path, programs: Path, *, without: str = "", **more: str) -> list[Replayed]:
-    """Type the tutorial in an empty folder ``shop``, with a home of its own and the programs of one environment."""
-    for name in ("home", "shop"):
-        (folder / name).mkdir()
-    path = os.pathsep.join((str(programs), "/usr/local/bin", "/usr/bin", "/bin"))
-    session = Session(folder / "shop", {**READER, "HOME": str(folder / "home"), "PATH": path, **more}, alone=True)
-    done = []
-    for one in steps(TUTORIAL):
-        if isinstance(one, File):
-            session.write(one)
-        elif isinstance(one, Typed) and one.command != without:
-            done.append(session.type(one))
-    return done
+TEXT = TUTORIAL.read_text(encoding="utf-8")
 
 
 def assert_as_written(done: list[Replayed]) -> None:
@@ -41,19 +29,18 @@ def assert_as_written(done: list[Replayed]) -> None:
 
 
 def test_it_takes_fewer_than_ten_commands() -> None:
-    typed = [one.command for one in commands(TUTORIAL)]
+    typed = [one.command for one in commands(TEXT)]
     assert typed[0] == INSTALL
     assert len(typed) < 10
+    assert TEXT.partition("\n\n")[2].startswith("In nine commands: ")
+    assert len(typed) == 9
 
 
-def test_every_step_does_what_it_says_where_the_package_is_installed(tmp_path: Path) -> None:
+def test_every_step_does_what_it_says_where_the_package_is_installed(tutorial: list[Replayed]) -> None:
     """All but the first command: what is installed is what these tests test."""
-    more = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    done = typed_alone(tmp_path, Path(sys.executable).parent, without=INSTALL, **more)
-    assert_as_written(done)
-    assert len(done) == len(list(commands(TUTORIAL))) - 1
+    assert_as_written(tutorial)
     left = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=tmp_path / "shop", capture_output=True, text=True, check=True
+        ["git", "status", "--porcelain"], cwd=tutorial[0].folder, capture_output=True, text=True, check=True
     )
     assert left.stdout == "", "everything the reader made is committed"
 
@@ -73,3 +60,25 @@ def test_every_step_does_what_it_says_from_nothing(tmp_path: Path) -> None:
     index = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     more = {**index, "PIP_CONSTRAINT": str(tmp_path / "constraints.txt"), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     assert_as_written(typed_alone(tmp_path, tmp_path / "environment/bin", **more))
+
+
+def test_github_accepts_every_workflow_of_the_pages_and_the_action_every_input() -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    pages = [page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")]
+    shown = [one for page in pages for one in steps(page) if isinstance(one, File) and ".github/workflows" in one.path]
+    assert shown
+    for one in shown:
+        workflow = yaml.safe_load(one.text)
+        assert list(workflow_schema().iter_errors(workflow)) == []
+        for job in workflow["jobs"].values():
+            for step in job["steps"]:
+                if step.get("uses", "").startswith("falsifiable/"):
+                    assert set(step.get("with", {})) <= set(action["inputs"])
+
+
+def workflow_schema() -> Draft7Validator:
+    carrier = find_spec("check_jsonschema")
+    if carrier is None or carrier.origin is None:
+        pytest.skip("check-jsonschema carries the schema; pip install --group dev")
+    path = Path(carrier.origin).parent / "builtin_schemas/vendor/github-workflows.json"
+    return Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
