@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from falsifiable.evidence import exclusive
 from tests.docs.replay import File, Replayed, Session, Typed, commands, rewritten, steps
+from tests.finished_race import write_race
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 PAGE = DOCS / "worked-example.md"
@@ -146,7 +148,29 @@ def places(shared: Path, request: pytest.FixtureRequest) -> Places:
         once(folder, set_up)
         return folder / "typed/first"
 
-    known = {"the end of the tutorial": end_of_tutorial, "the beginning of the worked example": beginning_of_example}
+    def finished_race() -> Path:
+        folder = shared / "race"
+        folder.mkdir(exist_ok=True)
+        with exclusive(folder):
+            if not (folder / "runs").exists():
+                write_race(folder / "runs/smoke")
+        return folder
+
+    def without_evidence() -> Path:
+        folder = shared / "without-evidence"
+        folder.mkdir(exist_ok=True)
+        with exclusive(folder):
+            if not (folder / "shop").exists():
+                made = shutil.copytree(end_of_tutorial(), folder / "shop", symlinks=True)
+                subprocess.run(["git", "reset", "--quiet", "--hard", "HEAD~1"], cwd=made, check=True)
+        return folder / "shop"
+
+    known = {
+        "a workspace without evidence": without_evidence,
+        "a finished race": finished_race,
+        "the end of the tutorial": end_of_tutorial,
+        "the beginning of the worked example": beginning_of_example,
+    }
 
     def copy(name: str, to: Path) -> None:
         shutil.copytree(known[name](), to, symlinks=True)

@@ -23,6 +23,7 @@ PAGES = [page for page in guides().values() if page not in ELSEWHERE]
 DONE = [page for page in PAGES if any(isinstance(one, Typed) for one in steps(page.read_text(encoding="utf-8")))]
 
 NOT_RUN = {
+    "evidence.md": 1,
     "worked-example.md": 1,
 }
 """How many blocks of each page cannot be done here."""
@@ -47,9 +48,7 @@ def do(page: Path, folder: Path, places: Places) -> list[Replayed]:
 
 
 @pytest.mark.parametrize("page", DONE, ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_every_command_does_what_the_page_shows(
-    page: Path, tmp_path: Path, shared: Path, places: Places
-) -> None:
+def test_every_command_does_what_the_page_shows(page: Path, tmp_path: Path, shared: Path, places: Places) -> None:
     folder = shared / "pages"
     folder.mkdir(exist_ok=True)
     with as_reader(folder):
@@ -65,7 +64,9 @@ def test_every_command_does_what_the_page_shows(
 
 
 def test_what_cannot_be_done_here_is_counted_and_says_why() -> None:
-    left = {page: [one for one in steps(page.read_text("utf-8")) if isinstance(one, NotRun)] for page in DOCS.rglob("*.md")}
+    left = {
+        page: [one for one in steps(page.read_text("utf-8")) if isinstance(one, NotRun)] for page in DOCS.rglob("*.md")
+    }
     assert {page.relative_to(DOCS).as_posix(): len(found) for page, found in left.items() if found} == NOT_RUN
     for found in left.values():
         assert all(len(one.reason.split()) > 3 for one in found)
@@ -77,7 +78,6 @@ def test_no_command_block_escapes() -> None:
         for line in page.read_text(encoding="utf-8").splitlines():
             assert not re.match(r"\s+```", line), f"{page.name}: an indented block is not read: {line!r}"
             assert not re.match(r"```(shell|zsh|sh-session|shell-session|pycon)\b", line), f"{page.name}: {line!r}"
-
 
 
 # --- The mechanism ---------------------------------------------------------------------------------------------------
