@@ -23,6 +23,7 @@ PAGES = [page for page in guides().values() if page not in ELSEWHERE]
 DONE = [page for page in PAGES if any(isinstance(one, Typed) for one in steps(page.read_text(encoding="utf-8")))]
 
 NOT_RUN = {
+    "how-to/cluster.md": 1,
     "evidence.md": 1,
     "worked-example.md": 1,
 }
@@ -64,9 +65,8 @@ def test_every_command_does_what_the_page_shows(page: Path, tmp_path: Path, shar
 
 
 def test_what_cannot_be_done_here_is_counted_and_says_why() -> None:
-    left = {
-        page: [one for one in steps(page.read_text("utf-8")) if isinstance(one, NotRun)] for page in DOCS.rglob("*.md")
-    }
+    texts = {page: page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md")}
+    left = {page: [one for one in steps(text) if isinstance(one, NotRun)] for page, text in texts.items()}
     assert {page.relative_to(DOCS).as_posix(): len(found) for page, found in left.items() if found} == NOT_RUN
     for found in left.values():
         assert all(len(one.reason.split()) > 3 for one in found)
