@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
+from falsifiable.contracts.spelling import nearest
+
 Severity = Literal["error", "warning"]
 
 _LONGEST_QUOTE_CHARACTERS = 60
@@ -90,12 +92,10 @@ def suggestion(word: str, known: Iterable[str], what: str) -> str:
     names = sorted(known)
     if not names:
         return f"{what}: none"
-    import difflib
-
     compared = word[:_LONGEST_WORD_COMPARED_CHARACTERS].lower().replace("_", "-")
     spellings = {name.lower().replace("_", "-"): name for name in reversed(names)}
-    near = [spellings[one] for one in difflib.get_close_matches(compared, spellings, n=1)]
+    near = nearest(compared, spellings)
     listed = ", ".join(names[:_MOST_NAMES_LISTED])
     more = len(names) - _MOST_NAMES_LISTED
     rest = f" and {more} more" if more > 0 else ""
-    return (f"did you mean '{near[0]}'? " if near else "") + f"{what}: {listed}{rest}"
+    return (f"did you mean '{spellings[near]}'? " if near is not None else "") + f"{what}: {listed}{rest}"

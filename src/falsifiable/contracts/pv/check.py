@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from falsifiable.contracts.cycles import cycles
-from falsifiable.contracts.diagnostics import quoted
+from falsifiable.contracts.diagnostics import quoted, suggestion
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.pv.doubts import Workplace
@@ -53,13 +54,19 @@ def _reused(files: Sequence[PvFile], faults: Mapping[str, Faults]) -> None:
 
 def _dependencies(files: Sequence[PvFile], contracts: Collection[str], faults: Mapping[str, Faults]) -> None:
     by_stem = {file.stem: file for file in reversed(files)}
+
+    @cache
+    def hint(name: str) -> str:
+        return suggestion(name, by_stem, "contracts")
+
     for file in files:
         for named in file.lint.depends_on:
             name = named[0]
             if name in by_stem or name in contracts or _lies_beside(file, name):
                 continue
             message = f"depends_on: there is no contract {quoted(name)}, neither given nor beside this file"
-            faults[file.path].unknown("PV-DEPENDS-UNKNOWN", place_of(named), name, message, by_stem, "contracts")
+            if not (found := faults[file.path]).full:  # comparing spellings is what costs
+                found.add("PV-DEPENDS-UNKNOWN", place_of(named), message, hint(name))
     edges = {
         name: [(named[0], (file, place_of(named))) for named in file.lint.depends_on if named[0] in by_stem]
         for name, file in sorted(by_stem.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from falsifiable.contracts.diagnostics import Position, quoted, shortened
@@ -19,6 +18,7 @@ from falsifiable.contracts.nodes import (
     described,
 )
 from falsifiable.contracts.pv.shape import TYPED_STATUSES, Block, Key
+from falsifiable.contracts.spelling import nearest
 
 _NEAR = 0.85
 """How alike two spellings are that are taken for one (0 to 1, difflib's ratio): `depend_on` and `depends_on` are."""
@@ -122,10 +122,10 @@ class PartReader:
         unknown = []
         for entry in entries:
             spelling = entry.key[:100].lower().replace("-", "_")
-            near = get_close_matches(spelling, block.keys, n=1, cutoff=_NEAR)
-            if near:
+            near = nearest(spelling, block.keys, cutoff=_NEAR)
+            if near is not None:
                 message = f"{quoted(entry.key)} is no key of this {block.title}: pv drops it without a word"
-                self._faults.add("PV-NEAR-MISS", entry.position, message, f"did you mean '{near[0]}'?")
+                self._faults.add("PV-NEAR-MISS", entry.position, message, f"did you mean '{near}'?")
             elif entry.key not in TYPED_STATUSES:
                 unknown.append(entry)
         if unknown:
