@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -38,6 +39,10 @@ VERBS = {
     "limits": "Show how much of a file the readers accept before they refuse it.",
     "cache": "Show or empty the cache of digests, fingerprints and verdicts.",
 }
+
+
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Python looks for cycles after every 700 objects, which is a tenth of the time that reading contracts takes."""
 
 
 class Failure(Exception):
@@ -103,6 +108,7 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
     signal.signal(signal.SIGTERM, _end_like_control_c)
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.exit(run(sys.argv[1:]))
 
 

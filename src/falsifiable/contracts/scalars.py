@@ -22,6 +22,9 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _BASES = {"0o": 8, "0x": 16}
 
+MEANINGFUL_STARTS = frozenset({"", *"~nNtTfF", *"+-.0123456789"})
+"""How a plain scalar begins that may be a constant or a number; all others are texts."""
+
 
 class NumberError(ValueError):
     """A number that no check could use; the message says why."""
@@ -31,7 +34,7 @@ def resolve(text: str, limits: ContractLimits) -> PlainScalar:
     """The value of the unquoted scalar ``text``. Raises NumberError for a number that is not finite or too long."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if text[0] not in "+-.0123456789":  # most are keys and words
+    if text[0] not in MEANINGFUL_STARTS:
         return text
     if _INTEGER.fullmatch(text):
         return _integer(text, limits)

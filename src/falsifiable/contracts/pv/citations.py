@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NODE_ID = re.compile(r"(?<![\w./-])(?P<file>[\w./-]+\.py)(?P<names>(?:::\w+)*)(?:\[[^\]]*\])?(?![\w:])")
-_FUNCTION = re.compile(r"(?<!\w)(?:[\w]+::)*(?P<name>(?:test|prop|falsify|proptest|verify)_\w+)(?!\w)")
+# Compiled when first used: most contracts name no test at all, and compiling takes as long as reading ten of them.
+_NODE_ID = r"(?<![\w./-])(?P<file>[\w./-]+\.py)(?P<names>(?:::\w+)*)(?:\[[^\]]*\])?(?![\w:])"
+_FUNCTION = r"(?<!\w)(?:[\w]+::)*(?P<name>(?:test|prop|falsify|proptest|verify)_\w+)(?!\w)"
 _COMMANDS = ("cargo test ", "cargo nextest ", "cargo kani ", "pytest ", "python -m pytest ")
 
 
@@ -43,7 +44,7 @@ def cited(text: str) -> tuple[Citation, ...]:
     if ".py" in text:
         found = tuple(
             NodeId(one["file"].removeprefix("./"), tuple(one["names"].split("::")[1:]))
-            for one in _NODE_ID.finditer(text)
+            for one in re.finditer(_NODE_ID, text)
         )
         if found:
             return found
@@ -51,5 +52,5 @@ def cited(text: str) -> tuple[Citation, ...]:
         return ()
     text = text.strip()
     if text.startswith(_COMMANDS) or " " not in text:
-        return tuple(Function(one["name"]) for one in _FUNCTION.finditer(text))
+        return tuple(Function(one["name"]) for one in re.finditer(_FUNCTION, text))
     return ()
