@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 from falsifiable.contracts.cycles import cycles
@@ -13,6 +12,9 @@ from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.pv.doubts import Workplace
 from falsifiable.contracts.pv.file import PvFile
 from falsifiable.contracts.pv.lint import place_of
+
+_MOST_COMPARED = 100
+"""Names that are not there, for which the nearest of all contracts is sought: each is compared with every one."""
 
 
 def check_pv(
@@ -55,18 +57,16 @@ def _reused(files: Sequence[PvFile], faults: Mapping[str, Faults]) -> None:
 def _dependencies(files: Sequence[PvFile], contracts: Collection[str], faults: Mapping[str, Faults]) -> None:
     by_stem = {file.stem: file for file in reversed(files)}
 
-    @cache
-    def hint(name: str) -> str:
-        return suggestion(name, by_stem, "contracts")
-
+    hints: dict[str, str] = {}
     for file in files:
         for named in file.lint.depends_on:
             name = named[0]
             if name in by_stem or name in contracts or _lies_beside(file, name):
                 continue
             message = f"depends_on: there is no contract {quoted(name)}, neither given nor beside this file"
-            if not (found := faults[file.path]).full:  # comparing spellings is what costs
-                found.add("PV-DEPENDS-UNKNOWN", place_of(named), message, hint(name))
+            if name not in hints and len(hints) < _MOST_COMPARED:
+                hints[name] = suggestion(name, by_stem, "contracts")
+            faults[file.path].add("PV-DEPENDS-UNKNOWN", place_of(named), message, hints.get(name, ""))
     edges = {
         name: [(named[0], (file, place_of(named))) for named in file.lint.depends_on if named[0] in by_stem]
         for name, file in sorted(by_stem.items())
