@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from falsifiable.samples import write_specimens
+from falsifiable.validation.cache import Cache
+from falsifiable.validation.catalogue import load_catalogue
 
 # Before anything imports torch: threads of tests that run at once wait asleep, and leave one another the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -132,11 +135,20 @@ class Shop:
         path.write_text(path.read_text() + f"  - {{id: {name}, claim: A claim of {check}, check: {check}}}\n")
 
 
+@pytest.fixture(scope="session")
+def known_checks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that knows the installed checks, which takes two seconds to read, and nothing else."""
+    folder = tmp_path_factory.mktemp("checks")
+    load_catalogue(Cache(folder))
+    return folder
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    """A fresh :class:`Shop`, committed, with a cache of its own."""
+def shop(tmp_path: Path, known_checks: Path) -> Shop:
+    """A fresh :class:`Shop`, committed, with a cache of its own that knows the checks."""
     made = Shop(tmp_path / "shop")
     made.root.mkdir()
+    shutil.copytree(known_checks, tmp_path / "cache")
     write_specimens(made.root)
     made.environment["FALSIFIABLE_CACHE"] = str(tmp_path / "cache")
     for relative, content in {

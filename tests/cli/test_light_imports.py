@@ -44,7 +44,6 @@ HEAVY = (
 def test_no_heavy_library_is_imported(shop, arguments, monkeypatch):
     for measured in [key for key in os.environ if key.startswith("COVERAGE_")]:
         monkeypatch.delenv(measured)  # what measures a process imports libraries of its own: SQLite
-    shop.contract("validate", "--no-run")  # the catalogue of checks is read once and kept
     shop.environment["PYTHONPROFILEIMPORTTIME"] = "1"
     done = shop.contract(*arguments)
     nothing_recorded = arguments == ["evidence", "log"]
