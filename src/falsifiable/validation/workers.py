@@ -144,6 +144,8 @@ class ForkServers:
 
     def __exit__(self, *_: object) -> None:
         for server in self._running.values():
+            server.control.close()  # all end at once: one that has loaded torch takes a while
+        for server in self._running.values():
             server.stop()
         self._running.clear()
         self._open.close()
