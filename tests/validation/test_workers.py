@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import textwrap
 from dataclasses import asdict
@@ -9,7 +10,7 @@ from dataclasses import asdict
 import pytest
 
 from falsifiable.contracts.signature import CheckSignature
-from falsifiable.validation.workers import ForkServers, Job, Outcome, outcomes_of, run_jobs
+from falsifiable.validation.workers import ForkServers, Job, Outcome, run_jobs
 
 MISBEHAVING = textwrap.dedent('''
     """Checks that break in every way a check can break."""
@@ -90,9 +91,8 @@ def outcomes(tmp_path, monkeypatch):
 
     def run(*names: str, imports: tuple[str, ...] = (), servers: ForkServers | None = None) -> dict[str, Outcome]:
         jobs = [_job(name, imports) for name in names]
-        if servers is None:
-            return {one.job.id: one for one in outcomes_of(jobs, at_once=2)}
-        return {one.job.id: one for one in run_jobs(jobs, servers) if isinstance(one, Outcome)}
+        with contextlib.nullcontext(servers) if servers else ForkServers() as used:
+            return {one.job.id: one for one in run_jobs(jobs, used, at_once=2) if isinstance(one, Outcome)}
 
     return run
 

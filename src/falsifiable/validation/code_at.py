@@ -47,10 +47,11 @@ def code_below(workspace: Path) -> tuple[str, ...]:
     them changed, the code did not.
     """
     workspace = workspace.resolve()
+    inside = [one for one in _searched() if one.is_relative_to(workspace)]
     found = set()
     for file in code_files():
         of_module = file.resolve()
-        searched = [one for one in _searched() if of_module.is_relative_to(one) and one.is_relative_to(workspace)]
+        searched = [one for one in inside if of_module.is_relative_to(one)]
         if searched:
             nearest = max(searched, key=lambda one: len(one.parts))
             package = nearest if nearest != workspace else nearest / of_module.relative_to(nearest).parts[0]

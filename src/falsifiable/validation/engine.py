@@ -84,16 +84,22 @@ def challenge_workspace(
     options = options or Options()
     cache = cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
-    results = validate_workspace(
-        workspace, catalogue, contracts=chosen, run=run, artifacts=artifacts, options=options, listeners=listeners,
-        cache=cache,
-    )  # fmt: skip
     with LocalExecutor(quiet=not options.debug) as running:
+        results = validate_workspace(
+            workspace, catalogue, contracts=chosen, run=run, artifacts=artifacts, options=options, listeners=listeners,
+            cache=cache, executor=running,
+        )  # fmt: skip
         _, planned = planned_tasks(workspace, catalogue, chosen, run, artifacts, running, options, cache)
-    judgements = [judgement for result in results for judgement in result.judgements]
-    report = challenge_with_mutations(
-        planned, judgements, options=options, cache=cache, tell=teller(listeners), whole_matrix=whole_matrix
-    )
+        judgements = [judgement for result in results for judgement in result.judgements]
+        report = challenge_with_mutations(
+            planned,
+            judgements,
+            running,
+            options=options,
+            cache=cache,
+            tell=teller(listeners),
+            whole_matrix=whole_matrix,
+        )  # fmt: skip
     return results, report
 
 

@@ -18,13 +18,13 @@ from falsifiable.contracts.model import Kind
 from falsifiable.validation import events
 from falsifiable.validation.bound import specimen_folder, specimen_variant
 from falsifiable.validation.cache import Cache, key_of
-from falsifiable.validation.executor import LocalExecutor
+from falsifiable.validation.executor import Executor
 from falsifiable.validation.mutation_results import ArtifactResult, ContractScore, Fate, MutationReport, MutationResult
 from falsifiable.validation.mutations import MUTATIONS, digest_of_mutators
 from falsifiable.validation.plan import Options, Task
 from falsifiable.validation.reading import with_fingerprints
 from falsifiable.validation.results import Judgement
-from falsifiable.validation.workers import Job, outcomes_of
+from falsifiable.validation.workers import Job, Outcome
 
 ROOM = "mutants"
 LIGHT = frozenset({"numpy", "blake3"})
@@ -94,6 +94,7 @@ class Trial:
 def challenge_with_mutations(
     planned: Sequence[Task],
     judgements: Sequence[Judgement],
+    executor: Executor,
     *,
     options: Options,
     cache: Cache,
@@ -102,20 +103,21 @@ def challenge_with_mutations(
 ) -> MutationReport:
     """Mutate every artifact that ``planned`` falsifiers read, and report what killed what.
 
-    ``judgements`` are those of a validation of the same tasks: who is scored depends on them. With ``whole_matrix``
+    ``judgements`` are those of a validation of the same tasks: who is scored depends on them. ``executor`` has been
+    entered. With ``whole_matrix``
     every falsifier is asked about every mutation; else heavy ones only about what light ones let through.
     """
     judged = {f"{one.contract}/{one.falsifier}": one for one in judgements}
     on_specimens = not any(opened.digest for task in planned for opened in task.artifacts.values() if opened.artifact)
     trials = [trial for task in planned for trial in _trials(task, judged[task.id], on_specimens=on_specimens)]
-    applicable = _applicable({trial.subject: None for trial in trials}, options)
+    applicable = _applicable({trial.subject: None for trial in trials}, executor, options)
     answers: dict[tuple[str, str], Asked] = {}
-    scored = [trial for trial in _with_known_fingerprints(trials, options, cache) if not trial.left_out]
+    scored = [trial for trial in _with_known_fingerprints(trials, executor, options, cache) if not trial.left_out]
     tell(events.Planned(len(scored), 0))
     light = [trial for trial in scored if trial.light or whole_matrix]
     heavy = [trial for trial in scored if not (trial.light or whole_matrix)]
-    _ask(light, applicable, answers, options, cache, tell)
-    _ask(heavy, _surviving(light, applicable, answers), answers, options, cache, tell)
+    _ask(light, applicable, answers, executor, options, cache, tell)
+    _ask(heavy, _surviving(light, applicable, answers), answers, executor, options, cache, tell)
     cache.trim_now_and_then()
     return _report(trials, applicable, answers)
 
@@ -170,11 +172,12 @@ def _first_alike(kind: Kind, variant: str) -> str:
     return next(one for one in VARIANTS[kind] if one == variant or digest(one) == digest(variant))
 
 
-def _with_known_fingerprints(trials: Sequence[Trial], options: Options, cache: Cache) -> list[Trial]:
+def _with_known_fingerprints(
+    trials: Sequence[Trial], executor: Executor, options: Options, cache: Cache
+) -> list[Trial]:
     """The same, the fingerprints of the originals made known, so that only changed tensors are read."""
     bound = {trial.task.id: trial.task for trial in trials if not trial.specimen and not trial.left_out}
-    with LocalExecutor(quiet=not options.debug) as executor:
-        told = {task.id: task for task in with_fingerprints(list(bound.values()), executor, options, cache)}
+    told = {task.id: task for task in with_fingerprints(list(bound.values()), executor, options, cache)}
     return [
         trial if trial.specimen else Trial(told.get(trial.id, trial.task), *_rest(trial)) for trial in trials
     ]  # fmt: skip
@@ -187,7 +190,13 @@ def _rest(trial: Trial) -> tuple[str, Subject, bool, str]:
 # Asking the mutators, then the falsifiers
 
 
-def _applicable(subjects: Mapping[Subject, None], options: Options) -> dict[Subject, dict[str, str]]:
+def _outcomes(jobs: Sequence[Job], executor: Executor, options: Options) -> Iterator[Outcome]:
+    return (event for event in executor.run(jobs, at_once=options.at_once) if isinstance(event, Outcome))
+
+
+def _applicable(
+    subjects: Mapping[Subject, None], executor: Executor, options: Options
+) -> dict[Subject, dict[str, str]]:
     """Subject -> mutation -> why it is not applicable, "" where it is."""
     by_id = {f"{one.kind} {one.label} {one.seed}": one for one in subjects}
     jobs = [
@@ -196,7 +205,7 @@ def _applicable(subjects: Mapping[Subject, None], options: Options) -> dict[Subj
         for name, one in by_id.items()
     ]  # fmt: skip
     found: dict[Subject, dict[str, str]] = {one: {} for one in subjects}
-    for outcome in outcomes_of(jobs, at_once=options.at_once, quiet=not options.debug):
+    for outcome in _outcomes(jobs, executor, options):
         for report in outcome.reports:
             if "roster" in report:
                 found[by_id[outcome.job.id]] = dict(report["roster"])
@@ -207,6 +216,7 @@ def _ask(
     trials: Sequence[Trial],
     wanted: Mapping[Subject, Mapping[str, str]],
     answers: dict[tuple[str, str], Asked],
+    executor: Executor,
     options: Options,
     cache: Cache,
     tell: events.Listener,
@@ -225,7 +235,7 @@ def _ask(
         if names:
             jobs[alike[0].job(names, options).id] = (key, alike[0].job(names, options))
     asked = [job for _, job in jobs.values()]
-    for outcome in outcomes_of(asked, at_once=options.at_once, quiet=not options.debug):
+    for outcome in _outcomes(asked, executor, options):
         key, _ = jobs[outcome.job.id]
         fresh = [report["mutant"] for report in outcome.reports if "mutant" in report]
         known[key] |= {one["name"]: {"fate": one["fate"], "said": one["said"]} for one in fresh}

@@ -202,12 +202,6 @@ def run_jobs(jobs: Sequence[Job], servers: ForkServers, *, at_once: int | None =
             _kill(running)
 
 
-def outcomes_of(jobs: Sequence[Job], *, at_once: int | None = None, quiet: bool = True) -> Iterator[Outcome]:
-    """What came of ``jobs``, by fork servers of their own."""
-    with ForkServers(quiet=quiet) as servers:
-        yield from (event for event in run_jobs(jobs, servers, at_once=at_once) if isinstance(event, Outcome))
-
-
 def _start(job: Job, server: _Server, selector: selectors.BaseSelector) -> _Running:
     reader, writer = os.pipe()
     running = _Running(job, server, reader, time.monotonic())
