@@ -1,7 +1,6 @@
 """What yaml-language-server makes of the schemas: the real server, asked as an editor asks it, while somebody writes.
 
-Install it with ``npm install --global yaml-language-server``, or name it in YAML_LANGUAGE_SERVER; without it nothing
-here can be asked.
+``make language-server`` brings it; where it is not installed, nothing here can be asked.
 """
 
 from __future__ import annotations
