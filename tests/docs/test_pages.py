@@ -150,3 +150,15 @@ def test_outputs_are_written_anew_where_they_differ(tmp_path: Path) -> None:
     assert rewritten(page, [one for one in typed_in(tmp_path, page) if not one.agrees]) == LITTLE.replace(
         "one\n...\nthree", "one\ntwo\nthree"
     )
+
+
+# --- Troubleshooting -------------------------------------------------------------------------------------------------
+
+
+def test_every_message_of_troubleshooting_is_one_that_its_commands_print() -> None:
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r'^## "([^"]+)"[^\n]*\n(.*?)(?=^## |\Z)', page, re.DOTALL | re.MULTILINE)
+    assert len(quoted) > 9
+    for message, section in quoted:
+        printed = "".join(one.shown for one in steps(section) if isinstance(one, Typed))
+        assert message in printed, message

@@ -34,7 +34,7 @@ VERBS = {
     "diff": "Show how contracts changed, and the version each change demands.",
     "import": "Write a contract of ours for each that was written for pv.",
     "inspect": "Show what a model, tokenizer, run, corpus or table holds.",
-    "explain": "Explain a check, a claim, a rule, a status, an exit code or a verb; print a guide.",
+    "explain": "Explain a check, a claim, a rule, a status or a verb; print a guide.",
     "schema": "Print the path of the JSON Schema for contract files.",
     "limits": "Show how much of a file the readers accept before they refuse it.",
     "cache": "Show or empty the cache of digests, fingerprints and verdicts.",

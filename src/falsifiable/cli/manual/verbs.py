@@ -11,8 +11,6 @@ import click
 from falsifiable.cli import VERBS, contract
 from falsifiable.cli.manual.markdown import code, prose, table
 
-HELP = frozenset({"help"})
-
 
 def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every verb, and every verb of a verb, as it is typed after ``contract``."""
@@ -56,7 +54,7 @@ def _verb(typed: str, command: click.Command, context: click.Context) -> str:
     level = "#" * (2 + typed.count(" "))
     usage = " ".join([f"contract {typed}", *command.collect_usage_pieces(context)])
     parts = [f"{level} {typed} {{: #{typed.replace(' ', '-')} }}", code(usage, "text"), *_help(command)]
-    options = [_option(one, context) for one in command.get_params(context) if one.name not in HELP]
+    options = [_option(one, context) for one in command.params]
     rows = [one for one in options if one is not None]
     if rows:
         parts.append(table(("option", "what it does"), rows))
