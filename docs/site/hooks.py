@@ -37,6 +37,6 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         if not target.is_relative_to(root) or not target.exists():
             raise PluginError(f"docs/{page.file.src_uri} links to {link[1]}, which is neither a page nor a file")
         kind = "tree" if target.is_dir() else "blob"
-        return f"]({config.repo_url.rstrip('/')}/{kind}/main/{target.relative_to(root).as_posix()}{link[2] or ''})"
+        return f"]({config.extra['repository']}/{kind}/main/{target.relative_to(root).as_posix()}{link[2] or ''})"
 
     return _LINK.sub(led, markdown)

@@ -74,6 +74,7 @@ def test_no_page_asks_anybody_else(site: Path) -> None:
         ]
         assert loaded
         assert [one for one in loaded if "//" in one] == []
+        assert 'data-md-component="source"' not in text, "what asks GitHub for stars when the page is opened"
 
 
 @needs_mkdocs

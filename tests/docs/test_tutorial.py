@@ -14,8 +14,10 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from tests.docs.conftest import DOCS, INSTALL, TUTORIAL, typed_alone
+from tests.conftest import Shop
+from tests.docs.conftest import DOCS, INSTALL, TUTORIAL, Places, typed_alone
 from tests.docs.replay import File, Replayed, commands, steps
+from tests.test_action import run_action
 
 ROOT = DOCS.parent
 TEXT = TUTORIAL.read_text(encoding="utf-8")
@@ -83,3 +85,24 @@ def workflow_schema() -> Draft7Validator:
         pytest.skip("check-jsonschema carries the schema; pip install --group dev")
     path = Path(carrier.origin).parent / "builtin_schemas/vendor/github-workflows.json"
     return Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_the_job_of_the_last_step_passes_and_refuses_the_same_fault_again(places: Places, tmp_path: Path) -> None:
+    """The script of the action, run as GitHub's runner does, with the inputs that the tutorial gives it."""
+    (workflow,) = [one.text for one in steps(TEXT) if isinstance(one, File)]
+    (given,) = [
+        step["with"]
+        for step in yaml.safe_load(workflow)["jobs"]["contracts"]["steps"]
+        if step["uses"].startswith("falsifiable/")
+    ]
+    inputs = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in given.items()}
+    places("the end of the tutorial", tmp_path / "shop")
+    shop = Shop(tmp_path / "shop", {"FALSIFIABLE_CACHE": str(tmp_path / "cache")})
+    done, outputs, summary = run_action(shop, **inputs)
+    assert (done.returncode, outputs["exit-code"]) == (0, "0"), done.stdout + done.stderr
+    assert "4 held" in summary
+    shop.edit("model/config.json", '"eos_token_id": 0', '"eos_token_id": 151645')
+    done, _, _ = run_action(shop, **inputs)
+    assert done.returncode == 1
+    assert "::error" in done.stdout
+    assert "eos_token_id is 151645" in done.stdout
