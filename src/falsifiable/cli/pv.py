@@ -24,6 +24,8 @@ def named_pv(names: Sequence[str], root: Path | None) -> tuple[tuple[PvFile, ...
     A folder stands for all contracts below it. A file that is no YAML is among the first: it can be judged as it is.
     Tests and files that they cite are sought in the workspace around ``root``, by default around this folder.
     """
+    if not names:
+        return (), ()
     from falsifiable.contracts.pv.check import check_pv
     from falsifiable.validation.cache import Cache
     from falsifiable.validation.lint_cache import LintCache
