@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from falsifiable import validate
+from falsifiable.artifacts import open_artifact
 from falsifiable.contracts import load_workspace
 from falsifiable.validation import Options, validate_workspace
 from falsifiable.validation.catalogue import load_catalogue
@@ -65,6 +66,23 @@ def test_two_contracts_that_make_one_claim_of_the_same_bytes_are_answered_by_one
     assert asked == [f"shop/FALSIFY-SHOP-00{number}" for number in (1, 2, 3)]
     assert results["twin"] == results["shop"]
     assert {one.outcome for one in results["twin"]} == {"held"}
+
+
+def test_a_file_that_two_contracts_bind_to_one_role_is_opened_once_and_is_each_ones_own(shop, monkeypatch):
+    text = (shop.root / "contracts/shop.yaml").read_text()
+    twin = text.replace("contract: shop", "contract: twin").replace("FALSIFY-SHOP", "FALSIFY-TWIN")
+    (shop.root / "contracts/twin.yaml").write_text(twin)
+    opened = []
+
+    def counted(kind, path, **options):
+        opened.append(path.name)
+        return open_artifact(kind, path, **options)
+
+    monkeypatch.setattr("falsifiable.validation.bound.open_artifact", counted)
+    results = validate(shop.root, options=Options(only_known=True))
+    assert sorted(opened) == ["finetuned", "run", "tokenizer.json"]
+    assert [one.contract for one in results] == ["shop", "twin"]
+    assert len({one.run_id for one in results}) == 1
 
 
 def test_an_executor_that_is_kept_serves_several_validations_and_can_be_taken_up_again(shop, monkeypatch):
