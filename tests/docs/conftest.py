@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from falsifiable.evidence import exclusive
+from falsifiable.validation.catalogue import load_catalogue
 from tests.docs.replay import File, Replayed, Session, Typed, commands, rewritten, steps
 from tests.finished_race import write_race
 
@@ -52,6 +53,18 @@ def as_reader(folder: Path) -> Iterator[None]:
         for name, value in {**READER, **{key: str(path) for key, path in mine.items()}}.items():
             patched.setenv(name, value)
         yield
+
+
+@pytest.fixture
+def fresh_cache(shared: Path, tmp_path: Path) -> Path:
+    """A cache that knows which checks are installed and no verdict: to list the checks anew takes seconds."""
+    folder = shared / "catalogue"
+    folder.mkdir(exist_ok=True)
+    with exclusive(folder), pytest.MonkeyPatch.context() as patched:
+        if not (folder / "cache").exists():
+            patched.setenv("FALSIFIABLE_CACHE", str(folder / "cache"))
+            load_catalogue()
+    return Path(shutil.copytree(folder / "cache", tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

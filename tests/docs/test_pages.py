@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from falsifiable.cli.manual.guides import guides
 from tests.docs.conftest import DOCS, PAGE, TUTORIAL, Places, as_reader
@@ -32,6 +33,15 @@ NOT_RUN = {
     "worked-example.md": 1,
 }
 """How many blocks of each page cannot be done here."""
+
+
+SLOW = ("how-to/pytest.md", "how-to/release-gate.md", "how-to/reviewer.md")
+"""Pages whose commands take ten seconds and more: a pytest of their own, a gate that judges all of it anew."""
+
+
+def parameter(page: Path) -> ParameterSet:
+    name = page.relative_to(DOCS).as_posix()
+    return pytest.param(page, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
 
 
 def do(page: Path, folder: Path, places: Places) -> list[Replayed]:
@@ -58,11 +68,9 @@ def at_home(one: Replayed, folder: Path) -> Replayed:
     return replace(one, printed=there)
 
 
-@pytest.mark.parametrize("page", DONE, ids=lambda page: page.relative_to(DOCS).as_posix())
-def test_every_command_does_what_the_page_shows(page: Path, tmp_path: Path, shared: Path, places: Places) -> None:
-    folder = shared / "pages"
-    folder.mkdir(exist_ok=True)
-    with as_reader(folder):
+@pytest.mark.parametrize("page", [parameter(page) for page in DONE])
+def test_every_command_does_what_the_page_shows(page: Path, tmp_path: Path, fresh_cache: Path, places: Places) -> None:
+    with as_reader(fresh_cache.parent):
         done = do(page, tmp_path, places)
     if os.environ.get("UPDATE_GOLDEN"):
         wrong = [one for one in done if not one.agrees]

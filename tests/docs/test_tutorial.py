@@ -87,7 +87,9 @@ def workflow_schema() -> Draft7Validator:
     return Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
 
 
-def test_the_job_of_the_last_step_passes_and_refuses_the_same_fault_again(places: Places, tmp_path: Path) -> None:
+def test_the_job_of_the_last_step_passes_and_refuses_the_same_fault_again(
+    places: Places, tmp_path: Path, fresh_cache: Path
+) -> None:
     """The script of the action, run as GitHub's runner does, with the inputs that the tutorial gives it."""
     (workflow,) = [one.text for one in steps(TEXT) if isinstance(one, File)]
     (given,) = [
@@ -97,7 +99,7 @@ def test_the_job_of_the_last_step_passes_and_refuses_the_same_fault_again(places
     ]
     inputs = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in given.items()}
     places("the end of the tutorial", tmp_path / "shop")
-    shop = Shop(tmp_path / "shop", {"FALSIFIABLE_CACHE": str(tmp_path / "cache")})
+    shop = Shop(tmp_path / "shop", {"FALSIFIABLE_CACHE": str(fresh_cache)})
     done, outputs, summary = run_action(shop, **inputs)
     assert (done.returncode, outputs["exit-code"]) == (0, "0"), done.stdout + done.stderr
     assert "4 held" in summary
