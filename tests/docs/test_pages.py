@@ -10,9 +10,9 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from falsifiable.cli.manual.guides import guides
 from tests.docs.conftest import DOCS, PAGE, TUTORIAL, Places, as_reader
@@ -39,7 +39,8 @@ SLOW = ("how-to/pytest.md", "how-to/release-gate.md", "how-to/reviewer.md")
 """Pages whose commands take ten seconds and more: a pytest of their own, a gate that judges all of it anew."""
 
 
-def parameter(page: Path) -> ParameterSet:
+def parameter(page: Path) -> Any:
+    """A page as what pytest runs, by its path."""
     name = page.relative_to(DOCS).as_posix()
     return pytest.param(page, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
 
