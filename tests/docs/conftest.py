@@ -137,6 +137,11 @@ def as_typed(typed: Sequence[Typed], kept: Sequence[dict[str, str]]) -> list[Rep
     ]
 
 
+def copied(folder: Path, to: Path) -> Path:
+    """``folder`` as ``to``, without the lock that git holds while another process asks for the state of it."""
+    return Path(shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns("index.lock")))
+
+
 Places = Callable[[str, Path], None]
 
 
@@ -174,7 +179,7 @@ def places(shared: Path, request: pytest.FixtureRequest) -> Places:
         folder.mkdir(exist_ok=True)
         with exclusive(folder):
             if not (folder / "shop").exists():
-                made = shutil.copytree(end_of_tutorial(), folder / "shop", symlinks=True)
+                made = copied(end_of_tutorial(), folder / "shop")
                 subprocess.run(["git", "reset", "--quiet", "--hard", "HEAD~1"], cwd=made, check=True)
         return folder / "shop"
 
@@ -186,6 +191,6 @@ def places(shared: Path, request: pytest.FixtureRequest) -> Places:
     }
 
     def copy(name: str, to: Path) -> None:
-        shutil.copytree(known[name](), to, symlinks=True)
+        copied(known[name](), to)
 
     return copy
