@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import BashComplete
 
 from falsifiable.cli import VERBS
-from falsifiable.cli import contract as program
+from falsifiable.cli.program import contract as program
 from tests.golden.comparison import assert_golden
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from falsifiable.cli import contract
+from falsifiable.cli.program import contract
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))

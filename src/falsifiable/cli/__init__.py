@@ -7,10 +7,7 @@ import io
 import os
 import signal
 import sys
-from importlib import import_module
 from typing import NoReturn
-
-import click
 
 from falsifiable.cli.exit_codes import ExitCode
 
@@ -53,55 +50,6 @@ class Failure(Exception):
         self.code = code
 
 
-class Verbs(click.Group):
-    """Verbs by name, each imported from the module of that name when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All verbs, in the order a newcomer meets them."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The verb's command, imported now."""
-        if cmd_name not in VERBS:
-            return None
-        command: click.Command = import_module(f"falsifiable.cli.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The list of verbs, from the table above: help imports no verb."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; an unknown one is answered with the nearest."""
-        if args and args[0] not in VERBS:
-            from falsifiable.contracts import suggestion
-
-            raise click.UsageError(f"no verb {args[0]!r}; {suggestion(args[0], VERBS, 'verbs')}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="falsifiable", prog_name="contract")
-def contract() -> None:
-    """Put claims about machine-learning models to the test.
-
-    A contract states claims about the files a training run leaves behind; its falsifiers try to refute them, and the
-    status a claim has is the one its evidence earned.
-
-    \b
-    A first answer, without any YAML:   contract check PATH
-    A workspace of your own:            contract init, then contract validate
-    What a word or a message means:     contract explain ID
-    Completion in your shell:           eval "$(_CONTRACT_COMPLETE=bash_source contract)"
-
-    Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined, 4 wrong
-    usage or invalid contract, 5 the gate refused, 130 interrupted.
-    """
-
-
 def main() -> NoReturn:
     """Run the command and exit with its code. A traceback is shown only with ``--debug``."""
     for stream in (sys.stdout, sys.stderr):
@@ -120,27 +68,46 @@ def _end_like_control_c(*_: object) -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Run the command on ``arguments`` and return its exit code; messages go to stdout and stderr."""
     try:
-        code = contract.main(arguments, prog_name="contract", standalone_mode=False)
+        code = _on_names_alone(arguments)
+        if code is None:
+            from falsifiable.cli.program import parsed
+
+            code = parsed(arguments)
         sys.stdout.flush()
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.ClickException as error:
-        error.show()
-        return ExitCode.INVALID
     except Failure as failure:
-        click.echo(f"contract: {_printable(str(failure))}", err=True)
+        _tell(_printable(str(failure)))
         return failure.code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("contract: interrupted; what had finished is kept", err=True)
+    except KeyboardInterrupt:
+        _tell("interrupted; what had finished is kept")
         return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        return _unheard()
     except SystemExit as done:
         return _left_by_click(done)
     except Exception as error:  # the last door: a person sees a sentence, a developer asks for the traceback
         if "--debug" in arguments:
             raise
-        click.echo(f"contract: {_in_words(error)}; run again with --debug to see where", err=True)
+        _tell(f"{_in_words(error)}; run again with --debug to see where")
         return ExitCode.COULD_NOT_RUN
-    return code if isinstance(code, int) else ExitCode.HELD
+    return code
+
+
+def _on_names_alone(arguments: list[str]) -> int | None:
+    """The exit code of ``validate`` on nothing but contracts of ``pv``; None where the options have to be parsed.
+
+    To import what parses options takes as long as to look at a folder of contracts that have not changed.
+    """
+    verb, *names = arguments or [""]
+    if verb != "validate" or not names or any(one.startswith("-") for one in names):
+        return None
+    from falsifiable.cli.pv import named_pv, tell_pv
+
+    theirs, others = named_pv(names, None)
+    return None if others else tell_pv(theirs, strict=False, text=True)
+
+
+def _tell(message: str) -> None:
+    sys.stderr.write(f"contract: {message}\n")
 
 
 def _printable(message: str) -> str:
@@ -159,7 +126,10 @@ def _in_words(error: Exception) -> str:
 
 def _left_by_click(done: SystemExit) -> int:
     """Click exits by itself in two cases: a completion script was printed, or whoever read our output has gone."""
-    if not done.code:
-        return ExitCode.HELD
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that nothing is written again at exit
-    return ExitCode.COULD_NOT_RUN  # nobody heard the answer, so there is none
+    return _unheard() if done.code else ExitCode.HELD
+
+
+def _unheard() -> int:
+    """Whoever read our output has gone: there is no answer, and nothing is written again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return ExitCode.COULD_NOT_RUN

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts.places import CONTRACT_SUFFIX, contract_paths, find_root
@@ -57,8 +56,8 @@ def _files(name: str) -> list[Path]:
 def tell_pv(files: Sequence[PvFile], *, strict: bool, text: bool) -> ExitCode:
     """The exit code that follows from contracts of ``pv``; with ``text``, also print their faults and their count."""
     if text:
-        click.echo("".join(f"{fault}\n" for file in files for fault in file.diagnostics), err=True, nl=False)
-        click.echo(summary(files))
+        sys.stderr.write("".join(f"{fault}\n" for file in files for fault in file.diagnostics))
+        sys.stdout.write(f"{summary(files)}\n")
     if not all(one.valid for one in files):
         return ExitCode.INVALID
     return ExitCode.NOTHING_EXAMINED if strict else ExitCode.HELD

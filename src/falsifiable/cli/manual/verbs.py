@@ -8,8 +8,9 @@ from inspect import cleandoc
 
 import click
 
-from falsifiable.cli import VERBS, contract
+from falsifiable.cli import VERBS
 from falsifiable.cli.manual.markdown import code, prose, table
+from falsifiable.cli.program import contract
 
 
 def commands() -> Iterator[tuple[str, click.Command, click.Context]]:
