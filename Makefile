@@ -21,7 +21,7 @@ GATE_BASE ?= $(shell git rev-parse --verify --quiet HEAD~1 || git rev-parse HEAD
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: validate finetune record gpu-evidence browser language-server test test-slow lint types imports tests medicine gate fuzz format schema bench clean
+.PHONY: validate finetune record gpu-evidence browser language-server docs test test-slow lint types imports tests medicine gate fuzz format schema bench static clean
 
 validate: $(READY)  ## train the reference run once and its beginning again, fetch the models made by others, and put all contracts to the test
 	$(BIN)/python -m examples.pretrain --output $(RUN)
@@ -92,6 +92,12 @@ format: $(READY)
 
 bench: $(BENCH_READY)  ## side by side with the tools people use today, on a machine that does nothing else: about ten minutes
 	$(BENCH_VENV)/bin/python -m benchmarks
+
+static: $(BENCH_READY)  ## the static path beside check-jsonschema and pv, on a machine that does nothing else: some minutes
+	$(BENCH_VENV)/bin/python -m benchmarks.static_path --write
+
+docs: $(READY)  ## the site, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 schema: $(READY)  ## write the JSON Schema that editors and the wheel use
 	$(BIN)/contract schema --write contracts/contract.schema.json
