@@ -96,7 +96,7 @@ def test_what_is_no_matrix_is_named(contract: Callable[..., Any], recorded: Path
 
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        "contract: matrix.json: the file is a list, expected an object; write it anew: "
+        "contract: matrix.json: the file is a list, expected an object; name a file made by: "
         "contract challenge --matrix --format json > matrix.json\n"
     )
 

@@ -140,6 +140,6 @@ def _matrix(path: Path) -> MutationReport:
         raise Failure(f"{path} cannot be read: {error.strerror}", ExitCode.COULD_NOT_RUN) from error
     except MatrixError as error:
         raise Failure(
-            f"{path}: {error}; write it anew: contract challenge --matrix --format json > {path.name}",
+            f"{path}: {error}; name a file made by: contract challenge --matrix --format json > matrix.json",
             ExitCode.COULD_NOT_RUN,
         ) from error

@@ -104,8 +104,8 @@ def challenge_with_mutations(
     """Mutate every artifact that ``planned`` falsifiers read, and report what killed what.
 
     ``judgements`` are those of a validation of the same tasks: who is scored depends on them. ``executor`` has been
-    entered. With ``whole_matrix``
-    every falsifier is asked about every mutation; else heavy ones only about what light ones let through.
+    entered. With ``whole_matrix`` every falsifier is asked about every mutation; else heavy ones only about what light
+    ones let through.
     """
     judged = {f"{one.contract}/{one.falsifier}": one for one in judgements}
     on_specimens = not any(opened.digest for task in planned for opened in task.artifacts.values() if opened.artifact)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from falsifiable.falsifier import Verdict
 from falsifiable.report.mutations import mutations_as_json
 from falsifiable.report.page.overview import Overview
 from falsifiable.report.page.page import html_report
 from falsifiable.report.page.stored_matrix import MatrixError, parse_matrix
 from falsifiable.report.text import clean
+from falsifiable.status import FalsifierStanding
+from falsifiable.validation.results import Challenge
 from tests.report.page.conftest import HOSTILE
 from tests.report.page.reading import Reader, faults_of
 
@@ -51,6 +55,33 @@ def test_a_copied_command_is_one_word_after_another_to_a_shell(hostile: Overview
 
     (shown,) = (one["aria-label"] for one in said if "why" in (one["aria-label"] or ""))
     assert shlex.split((shown or "").removeprefix("Copy: ")) == ["contract", "why", clean(HOSTILE)]
+
+
+HELD = Verdict("held", "", (), 1)
+REFUTED = (Challenge("a", "refuted", "bound", ""),)
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        ({"challenges": REFUTED}, "held"),
+        ({"challenges": (*REFUTED, Challenge("b", "survived", "bound", ""))}, "vacuous"),
+        ({"verdict": Verdict.inconclusive("it crashed"), "cause": "crashed"}, "could not run"),
+    ],
+)
+def test_only_what_could_have_fallen_is_shown_as_held(hostile: Overview, changed: Any, shown: str) -> None:
+    (contract,) = hostile.standings
+    (claim,) = contract.falsifiers
+    assert claim.judgement is not None
+    judged = replace(claim, judgement=replace(claim.judgement, **{"verdict": HELD, "on_specimen": None, **changed}))
+
+    def verdict_of(one: FalsifierStanding) -> str | None:
+        page = html_report(replace(hostile, standings=(replace(contract, falsifiers=(one,)),)))
+        (item,) = (found for found in Reader(page).with_class("verdict") if found["data-spec"] == clean(HOSTILE))
+        return item["data-verdict"]
+
+    assert verdict_of(judged) == shown
+    assert verdict_of(replace(judged, stale_in={"the claim was changed": judged.rests_on or ""})) == "stale"
 
 
 def test_an_empty_workspace_has_a_page_too() -> None:

@@ -8,7 +8,9 @@ _TONES = {
     "held": "good", "discharged": "good", "reached": "good", "integration": "good", "refuted": "good", "met": "good",
     "killed": "good", "signed": "good", "current": "good", "done": "good", "promote": "good",
     "falsified": "bad", "survived": "bad", "not met": "bad", "vacuous": "bad", "stop": "bad", "stopped": "bad",
+    "could not run": "bad",
     "partial": "fair", "inconclusive": "fair", "held for review": "fair", "hold": "fair", "unproven": "fair",
+    "stale": "fair",
 }  # fmt: skip
 
 

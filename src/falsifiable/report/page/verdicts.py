@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from falsifiable.evidence import short
+from falsifiable.report.formats.report import mark_of
 from falsifiable.report.page.badges import anchor, badge
 from falsifiable.report.page.commands import command
 from falsifiable.report.page.filters import filtered
@@ -32,8 +33,14 @@ def verdicts(overview: Overview) -> Iterator[Element]:
 
 
 def _properties(one: FalsifierStanding, spec: str) -> dict[str, str]:
-    outcome = NEVER if one.judgement is None else one.judgement.verdict.outcome
-    return {"verdict": outcome, "status": one.status.name, "spec": spec}
+    return {"verdict": _word(one), "status": one.status.name, "spec": spec}
+
+
+def _word(one: FalsifierStanding) -> str:
+    """What its verdict counts as now: one that was reached on other bytes, or about another claim, is no verdict."""
+    if one.judgement is None:
+        return NEVER
+    return "stale" if one.rests_on in one.stale_in.values() else mark_of(one.judgement)
 
 
 def _contract(standing: ContractStanding, spec: str) -> Element:
