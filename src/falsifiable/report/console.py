@@ -47,8 +47,14 @@ def _failed_to_judge(judgement: Judgement, *, strict: bool) -> bool:
 
 
 def summary(judgements: Sequence[Judgement]) -> str:
-    """The counted last line, such as ``31 falsifiers: 30 held, 1 falsified, 0 inconclusive; 12 judged now``."""
+    """The counted last line, such as ``31 falsifiers: 30 held, 1 falsified, 0 inconclusive; 12 judged now``.
+
+    What held and could not have fallen is counted by itself.
+    """
     counts = {outcome: sum(one.verdict.outcome == outcome for one in judgements) for outcome in MARKS}
+    vacuous = sum(one.vacuous and one.verdict.outcome == "held" for one in judgements)
+    if vacuous:
+        counts |= {"held": counts["held"] - vacuous, "vacuous": vacuous}
     fresh = sum(not one.known and one.verdict.outcome != "inconclusive" for one in judgements)
     said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
     return f"{counted(len(judgements), 'falsifier')}: {said}; {fresh} judged now, the rest known or not to be judged"
