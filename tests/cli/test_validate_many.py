@@ -4,8 +4,176 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from falsifiable.validation import fleet as validation_fleet
+
+MODEL_ONLY = """\
+contract: usable
+version: 1.0.0
+title: One model
+artifacts:
+  model: {kind: model}
+falsifiers:
+  - {id: FALSIFY-USABLE-001, claim: The file is whole, check: artifact.sound, on: {model: model}}
+  - {id: FALSIFY-USABLE-002, claim: Every weight is a number, check: weights.finite, on: {model: model}}
+"""
+WITH_TOKENIZER = """\
+contract: paired
+version: 1.0.0
+title: A model and the tokenizer that all models share
+artifacts:
+  model: {kind: model}
+  tokenizer: {kind: tokenizer}
+falsifiers:
+  - id: FALSIFY-PAIRED-001
+    claim: Every id the tokenizer can emit has an embedding row
+    check: vocabulary.fits-model
+    on: {model: model, tokenizer: tokenizer}
+"""
+OF_A_RUN = """\
+contract: trained
+version: 1.0.0
+title: What a run left behind
+artifacts:
+  run: {kind: run}
+  trained: {kind: model}
+falsifiers:
+  - {id: FALSIFY-TRAINED-001, claim: Every weight is a number, check: weights.finite, on: {model: trained}}
+"""
+OTHERS = "contract: others\nversion: 1.0.0\ntitle: Rows\nartifacts: {rows: {kind: corpus}}\nfalsifiers: []\n"
+
+
+def counts(**marks: int) -> dict[str, int]:
+    """How many of each mark, the others none."""
+    named = {name.replace("_", " "): times for name, times in marks.items()}
+    return {"falsified": 0, "could not run": 0, "vacuous": 0, "inconclusive": 0, "held": 0} | named
+
+
+@pytest.fixture
+def runs(here, specimens) -> Path:
+    """Three run folders: a good one, one whose weights are cut short, one with nothing but its record; and a workspace
+    whose contract speaks of one model, which artifacts.yaml binds to the good one."""
+    for name in ("good", "short", "bare"):
+        folder = here / "runs" / name
+        folder.mkdir(parents=True)
+        shutil.copy(specimens["run"] / "run.yaml", folder)
+        if name != "bare":
+            shutil.copytree(specimens["trained"], folder / "finetuned")
+    weights = here / "runs/short/finetuned/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    (here / "contracts").mkdir()
+    (here / "contracts/usable.yaml").write_text(MODEL_ONLY)
+    (here / "artifacts.yaml").write_text("model: runs/good/finetuned\ntokenizer: runs/good/finetuned/tokenizer.json\n")
+    return here
+
+
+def add(folder: Path, *contracts: str) -> None:
+    """Put contracts beside the first."""
+    for text in contracts:
+        (folder / f"contracts/{text.split()[1]}.yaml").write_text(text)
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_an_item_that_binds_nothing_of_a_contract_is_refused_and_not_judged_on_what_artifacts_yaml_binds(
+    runs, contract
+):
+    done = contract("validate", "--many", "runs/*")
+    assert (done.code, done.out) == (4, "")
+    assert in_one_line(done.err).endswith(
+        "contract: --many runs/*: runs/bare binds a run folder, which nothing here is judged by: usable (model); say "
+        "ROLE=PATTERN with one of these roles (no contract of this workspace takes it)"
+    )
+    add(runs, OF_A_RUN)
+    done = contract("validate", "usable", "--many", "runs/*")
+    assert done.code == 4
+    assert "name a contract that takes it: trained (run, trained)" in in_one_line(done.err)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ("[{artifacts: {}}]", "item 1 should be a path, or a mapping"),
+        ("[runs/good/finetuned, {run: ''}]", "item 2 should be a path, or a mapping"),
+        ("['']", "item 1 should be a path, or a mapping"),
+        ("[{artifacts: {rows: runs/good}}]", "runs/good binds role rows, which nothing here is judged by"),
+    ],
+)
+def test_a_manifest_whose_item_binds_nothing_is_refused(runs, contract, manifest, said):
+    add(runs, OTHERS)
+    (runs / "fleet.yaml").write_text(manifest)
+    done = contract("validate", "usable", "--many", "fleet.yaml")
+    assert (done.code, done.out) == (4, "")
+    assert said in in_one_line(done.err)
+
+
+def test_contracts_of_which_an_item_binds_no_role_are_left_out_and_said_to_be(runs, contract):
+    add(runs, OF_A_RUN, OTHERS)
+    done = contract("validate", "--many", "model=runs/*/finetuned")
+    assert done.code == 1
+    assert "not judged by: others (2 of 2 items), trained (2 of 2 items), because" in done.out
+    assert done.out.endswith("\n2 items: 1 held, 1 falsified, 0 inconclusive\n")
+    assert "trained/" not in done.out
+    done = contract("validate", "usable", "others", "--many", "model=runs/*/finetuned")
+    assert (done.code, done.out) == (4, "")
+    assert "no item binds a role of contract others (rows), which was named; leave it out" in in_one_line(done.err)
+
+
+def test_a_role_that_all_items_share_comes_from_artifacts_yaml(runs, contract):
+    add(runs, WITH_TOKENIZER)
+    done = contract("validate", "paired", "--many", "runs/good/finetuned")
+    assert done.out.endswith("\n1 item: 1 held, 0 falsified, 0 inconclusive\n"), done.err
+    assert done.code == 0
+
+
+def test_an_item_of_which_nothing_was_examined_is_no_pass_however_many_held(runs, contract):
+    add(runs, OF_A_RUN)
+    shutil.rmtree(runs / "runs/short")
+    done = contract("validate", "trained", "--many", "runs/*")
+    assert "inconclusive runs/bare\n  trained/FALSIFY-TRAINED-001: " in done.out
+    assert "  nothing of it was examined: no falsifier came to a verdict on what it binds\n" in done.out
+    assert done.out.endswith("\n2 items: 1 held, 0 falsified, 1 inconclusive\n")
+    assert done.code == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--output", "junit=report.xml"], "--many writes no --output"),
+        (["--format", "sarif"], "--many sums up as text or json; --format sarif reports one validation"),
+    ],
+)
+def test_reports_that_a_summary_has_no_form_for_are_refused_and_not_left_out_in_silence(runs, contract, asked, said):
+    done = contract("validate", "--many", "model=runs/*/finetuned", *asked)
+    assert (done.code, done.out) == (4, "")
+    assert said in in_one_line(done.err)
+    assert not (runs / "report.xml").exists()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_interrupted_fleet_keeps_what_had_finished(runs, contract, monkeypatch, form):
+    really = validation_fleet.validate_many
+
+    def interrupted(*given: object, **named: object) -> Iterator[object]:
+        yield next(really(*given, **named))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(validation_fleet, "validate_many", interrupted)
+    done = contract("validate", "--many", "model=runs/*/finetuned", "--format", form)
+    assert done.code == 130
+    assert done.err.endswith("contract: interrupted; what had finished is kept\n")
+    if form == "text":
+        assert done.out.endswith("\n2 items: 1 held, 0 falsified, 0 inconclusive, 1 not judged (interrupted)\n")
+    else:
+        found = json.loads(done.out)
+        assert found["interrupted"]
+        assert (found["counts"], found["unfinished"]) == (counts(held=1), ["runs/short/finetuned"])
 
 
 @pytest.fixture
@@ -27,9 +195,9 @@ def test_artifacts_by_pattern_are_judged_each_and_summed_up(fleet):
     assert "shop/FALSIFY-SHOP-003: " in done.stdout
     assert done.stdout.endswith("2 items: 1 held, 1 falsified, 0 inconclusive\n")
     again = json.loads(fleet.contract("validate", "--many", "trained=run/models/*", "--format", "json").stdout)
-    assert again["counts"] == {"held": 1, "falsified": 1, "inconclusive": 0}
+    assert again["counts"] == counts(held=1, falsified=1)
     assert [one["item"] for one in again["items"]] == ["run/models/a", "run/models/b"]
-    assert again["falsifiers"]["shop/FALSIFY-SHOP-003"] == {"held": 1, "falsified": 1, "inconclusive": 0}
+    assert again["falsifiers"]["shop/FALSIFY-SHOP-003"] == counts(held=1, falsified=1)
     assert all(judged["known"] for judged in again["items"][0]["contracts"][0]["judgements"])
 
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.common import Asked, exit_code, machines_told, validation_arguments
+from falsifiable.cli.exit_codes import ExitCode, combined
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace
+    from falsifiable.report.fleet import Fleet
     from falsifiable.validation import Options
     from falsifiable.validation.catalogue import Catalogue
     from falsifiable.validation.executor import Executor
+    from falsifiable.validation.fleet import ItemResult
+
+FORMS = ("text", "json")
+"""In which a summary of many is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +96,65 @@ def _resources(ctx: click.Context, param: click.Parameter, given: Iterable[str])
 
 def validate_fleet(
     asked: Asked, many: str, where: Where, workspace: Workspace, catalogue: Catalogue,
-    *, strict: bool, record: bool, form: str,
+    *, strict: bool, record: bool, form: str, outputs: Collection[Path] = (),
 ) -> int:  # fmt: skip
     """``contract validate --many``: print the summary; the exit code of all items together."""
-    from falsifiable.report.fleet import fleet_as_json, print_fleet
+    from falsifiable.report.fleet import Fleet
     from falsifiable.report.progress import progress
-    from falsifiable.validation.fleet import FleetError, items_of, validate_many
+    from falsifiable.validation.fleet import FleetError, ItemBindings, items_of, validate_many
 
+    _check_usage(asked, form, outputs, record=record)
+    arguments = validation_arguments(asked, workspace)
+    arguments["options"] = where.told(arguments["options"])
+    del arguments["run"], arguments["artifacts"]
+    contracts = arguments["contracts"]
+    try:
+        items = items_of(many, workspace, contracts, named=bool(asked.contracts))
+    except FleetError as error:
+        raise Failure(str(error)) from error
+    left_out = ItemBindings(contracts).left_out(items)
+    found: list[ItemResult] = []
+    try:
+        with progress(quiet=asked.quiet) as listener, machines_told():
+            arguments |= {"listeners": [listener], "executor": where.machines(debug=asked.debug)}
+            for one in validate_many(workspace, catalogue, items, **arguments):
+                found.append(one)  # noqa: PERF402 - what had been found when it was interrupted is kept
+    except KeyboardInterrupt:
+        judged = {one.item.name for one in found}
+        unfinished = [one.name for one in items if one.name not in judged]
+        _print(Fleet(found, left_out, unfinished, interrupted=True), form)
+        raise
+    _print(Fleet(found, left_out), form)
+    return combined(_code(one, strict=strict) for one in found)
+
+
+def _check_usage(asked: Asked, form: str, outputs: Collection[Path], *, record: bool) -> None:
+    """Raise UsageError for what a summary of many cannot do, before anything is judged."""
     if record:
         raise click.UsageError("--many sums up and records nothing; record an item by --run or --artifact")
     if asked.run is not None or asked.artifacts:
         raise click.UsageError("--many names what is bound; leave out --run and --artifact, or use a manifest")
-    arguments = validation_arguments(asked, workspace)
-    arguments["options"] = where.told(arguments["options"])
-    del arguments["run"], arguments["artifacts"]
-    try:
-        items = items_of(many, workspace, arguments["contracts"])
-    except FleetError as error:
-        raise Failure(str(error)) from error
-    with progress(quiet=asked.quiet) as listener, machines_told():
-        arguments |= {"listeners": [listener], "executor": where.machines(debug=asked.debug)}
-        fleet = list(validate_many(workspace, catalogue, items, **arguments))
+    if outputs:
+        raise click.UsageError(
+            "--many writes no --output, whose formats report one validation; redirect --format json to a file"
+        )
+    if form not in FORMS:
+        raise click.UsageError(
+            f"--many sums up as {' or '.join(FORMS)}; --format {form} reports one validation, by --run or --artifact"
+        )
+
+
+def _print(fleet: Fleet, form: str) -> None:
+    from falsifiable.report.fleet import fleet_as_json, print_fleet
+    from falsifiable.report.text import json_text
+
     if form == "json":
-        json.dump(fleet_as_json(fleet), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        sys.stdout.write(json_text(fleet_as_json(fleet)))
     else:
         print_fleet(fleet, sys.stdout)
-    return exit_code([result for one in fleet for result in one.results], strict=strict)
+
+
+def _code(found: ItemResult, *, strict: bool) -> ExitCode:
+    """The exit code of one item: that specimens were examined says nothing of it."""
+    code = exit_code(found.results, strict=strict)
+    return code if found.examined else combined([code, ExitCode.NOTHING_EXAMINED])

@@ -88,7 +88,9 @@ def command(
         return _only_read(asked, workspace, reports)
     where = Where(executor, resources)
     if many is not None:
-        return validate_fleet(asked, many, where, workspace, catalogue, strict=strict, record=record, form=form)
+        return validate_fleet(
+            asked, many, where, workspace, catalogue, strict=strict, record=record, form=form, outputs=outputs
+        )
     results = _run(asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose)
     return combined([pv_code, exit_code(results, strict=strict)])
 

@@ -3,6 +3,9 @@
 Items are judged in one plan, so that an executor always has enough to do, and what does not depend on an item (what
 falsifiers say of the built-in specimens) is judged once. They are opened a wave at a time, so that thousands of them
 take no more memory than one wave.
+
+An item is judged by the contracts of which it binds a role itself. ``artifacts.yaml`` may bind their other roles, such
+as a tokenizer that all models share; a contract of which it bound every role would say the same of every item.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from falsifiable.artifacts import ArtifactError
 from falsifiable.artifacts.sources.remote_path import place_of
 from falsifiable.contracts import Contract, Workspace
 from falsifiable.validation import events
-from falsifiable.validation.binding import BindingError, check_options
+from falsifiable.validation.binding import BindingError, check_options, run_judged
 from falsifiable.validation.bound import Opened, Place
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue
@@ -34,6 +37,8 @@ WAVE = 256
 """Items opened at a time: enough to keep a few hundred cores busy with a handful of falsifiers each."""
 RUN_RECORD = "run.yaml"
 _MANIFESTS = (".yaml", ".yml", ".json")
+_MOST_NAMED = 5
+"""Contracts named in a message: enough to see which are meant, where a workspace has thousands."""
 
 
 class FleetError(Exception):
@@ -51,26 +56,70 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What was found of one item, contract by contract."""
+    """What was found of one item by each contract of which it binds a role; ``bound`` maps them to these roles."""
 
     item: Item
     results: tuple[ContractResult, ...]
+    bound: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:
         """Those of all its contracts."""
         return tuple(judgement for result in self.results for judgement in result.judgements)
 
+    @property
+    def examined(self) -> bool:
+        """Whether a falsifier came to a verdict on what the item binds, or on what a command made of it."""
+        return any(
+            one.verdict.outcome != "inconclusive"
+            and any(of.kind == "command" or of.role in self.bound.get(one.contract, ()) for of in one.artifacts)
+            for one in self.judgements
+        )
 
-def items_of(asked: str, workspace: Workspace, contracts: Sequence[Contract]) -> tuple[Item, ...]:
+
+class ItemBindings:
+    """Which roles of which contracts an item binds; found once for all items that bind the same roles."""
+
+    def __init__(self, contracts: Sequence[Contract]) -> None:
+        self._contracts = contracts
+        self._known: dict[tuple[bool, frozenset[str]], Mapping[str, frozenset[str]]] = {}
+
+    def of(self, item: Item) -> Mapping[str, frozenset[str]]:
+        """Contract -> the roles that ``item`` binds; without the contracts of which it binds none."""
+        shape = (item.run is not None, frozenset(item.artifacts))
+        if shape not in self._known:
+            found = {one.contract: _roles_bound(one, *shape) for one in self._contracts}
+            self._known[shape] = {name: roles for name, roles in found.items() if roles}
+        return self._known[shape]
+
+    def left_out(self, items: Sequence[Item]) -> dict[str, int]:
+        """Contract -> how many of ``items`` bind no role of it, and are not judged by it."""
+        judging = Counter(name for item in items for name in self.of(item))
+        missing = {one.contract: len(items) - judging[one.contract] for one in self._contracts}
+        return {name: times for name, times in missing.items() if times}
+
+
+def _roles_bound(contract: Contract, by_run: bool, keys: Iterable[str]) -> frozenset[str]:
+    """A run folder answers for every role of a contract that judges a run, and for none of another."""
+    parts = [key.rpartition("/") for key in keys]
+    found = {name for of_contract, _, name in parts if of_contract in ("", contract.contract)}
+    if by_run and run_judged(contract) is not None:
+        found |= {name for name, role in contract.artifacts.items() if role.kind != "command"}
+    return frozenset(found & contract.artifacts.keys())
+
+
+def items_of(
+    asked: str, workspace: Workspace, contracts: Sequence[Contract], *, named: bool = False
+) -> tuple[Item, ...]:
     """The items that ``asked`` names: a manifest, a pattern of run folders or models, or ``ROLE=PATTERN``.
 
     A manifest is a YAML or JSON list of paths, or of mappings with ``run`` and (or) ``artifacts`` (role -> path), and
-    a ``name`` where the path is to go by another; its paths are relative to it. ``contracts`` are those asked for.
+    a ``name`` where the path is to go by another; its paths are relative to it. ``contracts`` are those asked for;
+    where they were ``named`` one by one, an item has to bind a role of each.
 
     Raises:
-        FleetError: for a pattern that matches nothing, a manifest that is none, a path that does not exist, or a role
-            that no contract has.
+        FleetError: for a pattern that matches nothing, a manifest that is none, a path that does not exist, a role
+            that no contract has, an item that binds no role of any contract, or a named contract that no item is for.
     """
     path = Path(asked)
     if path.suffix in _MANIFESTS and path.is_file() and path.name != RUN_RECORD:
@@ -87,6 +136,7 @@ def items_of(asked: str, workspace: Workspace, contracts: Sequence[Contract]) ->
         raise FleetError(f"--many {asked}: {twice[0]} stands there twice; give each item a name of its own")
     for item in found:
         _check(item, asked, workspace)
+    _check_all_are_for_something(found, asked, workspace, contracts, named=named)
     return tuple(found)
 
 
@@ -101,7 +151,8 @@ def validate_many(
     cache: Cache | None = None,
     executor: Executor | None = None,
 ) -> Iterator[ItemResult]:
-    """Judge every item by ``contracts``; each item's result as soon as its last falsifier has been judged."""
+    """Judge every item by those of ``contracts`` of which it binds a role; each item's result as soon as its last
+    falsifier has been judged."""
     options, cache = options or Options(), cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
     tell = teller(listeners)
@@ -123,17 +174,20 @@ def _judged_wave(
     tell: events.Listener,
 ) -> Iterator[ItemResult]:
     by_name = {one.name: one for one in wave}
+    bindings = ItemBindings(chosen)
+    judging = {one.name: [of for of in chosen if of.contract in bindings.of(one)] for one in wave}
     opened: dict[str, Mapping[Place, Opened]] = {}
     planned: dict[str, list[Task]] = {}
     for one in wave:
         opened[one.name], tasks = planned_tasks(
-            workspace, catalogue, chosen, one.run, one.artifacts, executor, options, cache
+            workspace, catalogue, judging[one.name], one.run, one.artifacts, executor, options, cache
         )
         planned[one.name] = [replace(task, item=one.name) for task in tasks]
     judged: dict[str, dict[str, Judgement]] = {name: {} for name in planned}
 
     def result(name: str) -> ItemResult:
-        return ItemResult(by_name[name], results_of(chosen, planned[name], judged[name], opened[name]))
+        results = results_of(judging[name], planned[name], judged[name], opened[name])
+        return ItemResult(by_name[name], results, bindings.of(by_name[name]))
 
     for task, judgement in judge_all([one for of in planned.values() for one in of], executor, options, cache, tell):
         judged[task.item][task.id] = judgement
@@ -154,15 +208,15 @@ def _from_manifest(path: Path, contracts: Sequence[Contract]) -> list[Item]:
 
 
 def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract]) -> Item:
-    if isinstance(one, str):
+    if isinstance(one, str) and one:
         return replace(_item(path.parent / one, "", contracts), name=one)
     wanted = f"{path}: item {number} should be a path, or a mapping of name, run (a folder) and artifacts (role: path)"
     keys = one.keys() if isinstance(one, dict) else set()
     if not isinstance(one, dict) or not keys <= {"name", "run", "artifacts"} or not {"run", "artifacts"} & keys:
         raise FleetError(wanted)
     run, artifacts = one.get("run"), one.get("artifacts", {})
-    if not isinstance(run, str | None) or not isinstance(artifacts, dict):
-        raise FleetError(wanted)
+    if not isinstance(run, str | None) or not isinstance(artifacts, dict) or run == "" or not (run or artifacts):
+        raise FleetError(f"{wanted}; it binds nothing")
     try:
         bound = {str(role): _beside(path, str(place)) for role, place in artifacts.items()}
     except ArtifactError as error:
@@ -196,3 +250,38 @@ def _check(item: Item, asked: str, workspace: Workspace) -> None:
         check_options(workspace, item.artifacts)
     except BindingError as error:
         raise FleetError(f"--many {asked}: {item.name}: {error}") from error
+
+
+def _check_all_are_for_something(
+    items: Sequence[Item], asked: str, workspace: Workspace, contracts: Sequence[Contract], *, named: bool
+) -> None:
+    """Raise FleetError for an item that none of ``contracts`` judges, or a ``named`` contract that judges no item."""
+    bindings = ItemBindings(contracts)
+    for item in items:
+        if not bindings.of(item):
+            raise FleetError(f"--many {asked}: {_bound_in_vain(item, workspace, contracts)}")
+    left_out = bindings.left_out(items) if named else {}
+    for one in contracts:
+        if left_out.get(one.contract) == len(items):
+            raise FleetError(
+                f"--many {asked}: no item binds a role of contract {_with_roles([one])}, which was named; leave it "
+                "out, or say ROLE=PATTERN with a role of it"
+            )
+
+
+def _bound_in_vain(item: Item, workspace: Workspace, contracts: Sequence[Contract]) -> str:
+    """What an item binds, which roles there are instead, and what to do about it."""
+    given = [f"role {key}" for key in item.artifacts] + ["a run folder"] * (item.run is not None)
+    able = [one for one in workspace.contracts if ItemBindings([one]).of(item)]
+    other = f"name a contract that takes it: {_with_roles(able)}" if able else "no contract of this workspace takes it"
+    return (
+        f"{item.name} binds {' and '.join(given) or 'nothing'}, which nothing here is judged by: "
+        f"{_with_roles(contracts) or 'there is no contract'}; say ROLE=PATTERN with one of these roles ({other})"
+    )
+
+
+def _with_roles(contracts: Sequence[Contract]) -> str:
+    """Contracts with their roles, such as ``shop (model, tokenizer)``."""
+    said = [f"{one.contract} ({', '.join(one.artifacts) or 'no role'})" for one in contracts[:_MOST_NAMED]]
+    more = len(contracts) - len(said)
+    return ", ".join(said) + (f" and {more} more" if more > 0 else "")
