@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from falsifiable.contracts import load_workspace
 from falsifiable.validation import fleet as validation_fleet
+from falsifiable.validation.cache import Cache
+from falsifiable.validation.catalogue import load_catalogue
+from falsifiable.validation.events import Event, Judged, Started
 
 MODEL_ONLY = """\
 contract: usable
@@ -154,6 +158,19 @@ def test_reports_that_a_summary_has_no_form_for_are_refused_and_not_left_out_in_
     assert (done.code, done.out) == (4, "")
     assert said in in_one_line(done.err)
     assert not (runs / "report.xml").exists()
+
+
+def test_what_happens_says_of_which_item(runs):
+    catalogue = load_catalogue()
+    workspace = load_workspace(runs, catalogue.signatures)
+    items = validation_fleet.items_of("model=runs/*/finetuned", workspace, workspace.contracts)
+    heard: list[Event] = []
+    kept = Cache(runs / "cache")
+    list(validation_fleet.validate_many(workspace, catalogue, items, listeners=[heard.append], cache=kept))
+    assert {one.item for one in heard if isinstance(one, Started)} <= {one.name for one in items}
+    assert "" not in {one.item for one in heard if isinstance(one, Started | Judged)}
+    judged = [(one.item, one.judgement.falsifier) for one in heard if isinstance(one, Judged)]
+    assert sorted(judged) == [(item.name, f"FALSIFY-USABLE-00{number}") for item in items for number in (1, 2)]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

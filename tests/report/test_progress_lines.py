@@ -105,6 +105,20 @@ def test_a_loss_is_told_and_its_falsifier_goes_on():
     assert "shop/F-1 (0 s)" in log.lines[-1]
 
 
+def test_one_falsifier_of_two_items_runs_twice():
+    log = Log()
+    log.progress(Started("shop", "F-1", "runs/a"))
+    log.progress(Started("shop", "F-1", "runs/b"))
+    log.progress(Judged(judged("shop", "F-1"), "runs/a"))
+    log.progress.still_running()
+    assert log.lines[-1].endswith("running: runs/b: shop/F-1 (0 s)")
+    log.progress(Lost("shop", "F-1", "it was lost with node 3", "runs/b"))
+    assert log.lines[-1] == "F-1 of shop, runs/b: it was lost with node 3"
+    log.progress(Judged(judged("shop", "F-1"), "runs/b"))
+    log.progress.still_running()
+    assert log.lines[-1].endswith("running: no falsifier at the moment")
+
+
 def test_thousands_of_contracts_do_not_flood_the_log():
     log = Log()
     log.progress(Planned(5000, 5000))

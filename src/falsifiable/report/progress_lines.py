@@ -34,12 +34,14 @@ class ProgressLines:
                 case Planned():
                     self._plan(event)
                 case Started():
-                    self._running[f"{event.contract}/{event.falsifier}"] = self._clock()
+                    self._running[_name(event.contract, event.falsifier, event.item)] = self._clock()
                 case Lost():
-                    self._say(f"{clean(event.falsifier)} of {clean(event.contract)}: {clean(event.said)}")
+                    of = f"{event.contract}, {event.item}" if event.item else event.contract
+                    self._say(f"{clean(event.falsifier)} of {clean(of)}: {clean(event.said)}")
                 case Judged():
                     self._judged += 1
-                    self._running.pop(f"{event.judgement.contract}/{event.judgement.falsifier}", None)
+                    judged = event.judgement
+                    self._running.pop(_name(judged.contract, judged.falsifier, event.item), None)
                 case ContractJudged():
                     self._tell(event.result)
                 case Challenged():
@@ -80,6 +82,11 @@ class ProgressLines:
         with suppress(OSError, ValueError):  # a log that is gone or closed is no reason to lose a verdict
             self._out.write(line + "\n")
             self._out.flush()
+
+
+def _name(contract: str, falsifier: str, item: str) -> str:
+    """What a falsifier that runs is called: of many items each has one of the same contract and id."""
+    return f"{item}: {contract}/{falsifier}" if item else f"{contract}/{falsifier}"
 
 
 @contextmanager

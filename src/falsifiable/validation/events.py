@@ -21,10 +21,11 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A falsifier was handed to a worker."""
+    """A falsifier was handed to a worker; ``item`` is which of many it is about, where many are validated at once."""
 
     contract: str
     falsifier: str
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,15 @@ class Lost:
     contract: str
     falsifier: str
     said: str
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A falsifier has its judgement, from a worker or from the cache."""
+    """A falsifier has its judgement, from a worker or from the cache; ``item`` as of :class:`Started`."""
 
     judgement: Judgement
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)

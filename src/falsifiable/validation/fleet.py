@@ -191,7 +191,7 @@ def _judged_wave(
 
     for task, judgement in judge_all([one for of in planned.values() for one in of], executor, options, cache, tell):
         judged[task.item][task.id] = judgement
-        tell(events.Judged(judgement))
+        tell(events.Judged(judgement, task.item))
         if len(judged[task.item]) == len(planned[task.item]):
             yield result(task.item)
     yield from (result(name) for name in planned if len(judged[name]) < len(planned[name]) or not planned[name])

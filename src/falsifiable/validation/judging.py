@@ -94,10 +94,10 @@ def _run(
     for event in executor.run([job for job, _ in by_id.values()], at_once=options.at_once):
         if isinstance(event, Job):
             for one in by_id[event.id][1]:
-                tell(events.Started(one.contract.contract, one.declaration.id))
+                tell(events.Started(one.contract.contract, one.declaration.id, one.item))
         elif isinstance(event, Lost):
             for one in by_id[event.job.id][1]:
-                tell(events.Lost(one.contract.contract, one.declaration.id, event.said))
+                tell(events.Lost(one.contract.contract, one.declaration.id, event.said, one.item))
         else:
             yield from ((one, event) for one in by_id[event.job.id][1])
 
