@@ -17,6 +17,7 @@ import pytest
 
 from falsifiable.contracts.signature import CheckSignature
 from falsifiable.validation.executor import LocalExecutor, Lost
+from falsifiable.validation.results import COULD_NOT_RUN
 from falsifiable.validation.workers import Job, Outcome
 
 pytest.importorskip("ray")
@@ -190,11 +191,24 @@ def test_nodes_refuse_other_bytes_and_other_code_and_demands_that_none_can_meet_
         found = {one.job.id: one for one in executor.run(jobs) if isinstance(one, Outcome)}
     assert "its code of check clustered.number is not that of the plan" in found["number 1"].said
     assert "cannot be read there: No such file" in found["number 2"].said
-    assert {found["number 1"].cause, found["number 2"].cause} == {"absent"}
+    assert {found[name].cause for name in ("number 1", "number 2", "number 3")} <= COULD_NOT_RUN
     assert "no node of the cluster offers cpu: 1, gpu: 1" in found["number 3"].said
     assert found["number 4"].reports[0]["verdict"]["outcome"] == "held"
     assert found["device 5"].reports[0]["verdict"]["found"] == ""
     assert found["number 6"].reports[0]["verdict"]["outcome"] == "falsified"
+
+
+def test_what_breaks_on_every_node_could_not_be_run(cluster, tmp_path, monkeypatch):
+    from falsifiable.validation import ray_executor
+
+    def breaks(_errand: object) -> None:
+        raise MemoryError("no room to read the catalogue")
+
+    monkeypatch.setattr(ray_executor, "judge_here", breaks)
+    with ray_executor.RayExecutor() as executor:
+        (outcome,) = (one for one in executor.run([job(1, tmp_path)]) if isinstance(one, Outcome))
+    assert outcome.cause in COULD_NOT_RUN
+    assert outcome.said.count("MemoryError: no room to read the catalogue") == 2
 
 
 def test_the_command_records_on_a_cluster_what_it_would_record_here_and_nothing_else_is_printed(shop, cluster):
@@ -213,4 +227,4 @@ def test_the_command_records_on_a_cluster_what_it_would_record_here_and_nothing_
     assert there == here
     assert len(list((shop.root / "spec/shop/evidence").glob("*.json"))) == 1
     many = shop.contract("validate", "--executor", "ray", "--many", "run", "--format", "json")
-    assert json.loads(many.stdout)["counts"] == {"held": 1, "falsified": 0, "inconclusive": 0}, many.stderr
+    assert [one["outcome"] for one in json.loads(many.stdout)["items"]] == ["held"], many.stderr

@@ -189,8 +189,9 @@ def _unplaceable(under_way: dict[Any, _Errand], placement: Placement) -> Iterato
 
 
 def _given_up(errand: _Errand, why: str) -> Outcome:
+    """Nothing that can be judged here and on no node is absent: it could not be run, and the exit code has to say so."""
     lost = f"; it was lost before with {', '.join(errand.lost)}" if errand.lost else ""
-    return _unjudged(errand.job, "crashed" if errand.lost or not errand.refused else "absent", why + lost)
+    return _unjudged(errand.job, "crashed", why + lost)
 
 
 def _unjudged(job: Job, cause: Cause, said: str) -> Outcome:
