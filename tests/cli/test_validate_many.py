@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from falsifiable.artifacts.sources.remote_path import RemotePath
 from falsifiable.contracts import load_workspace
 from falsifiable.validation import fleet as validation_fleet
 from falsifiable.validation.cache import Cache
@@ -158,6 +159,21 @@ def test_reports_that_a_summary_has_no_form_for_are_refused_and_not_left_out_in_
     assert (done.code, done.out) == (4, "")
     assert said in in_one_line(done.err)
     assert not (runs / "report.xml").exists()
+
+
+def test_a_manifest_lists_urls_too_and_an_item_is_not_called_by_their_secrets(runs):
+    workspace = load_workspace(runs, load_catalogue().signatures)
+    listed = [
+        "https://key:secret@example.org/a.gguf",
+        {"artifacts": {"model": "https://key:secret@example.org/b.gguf"}},
+    ]
+    (runs / "fleet.json").write_text(json.dumps(listed))
+    found = validation_fleet.items_of("fleet.json", workspace, workspace.contracts)
+    assert [one.name for one in found] == ["https://example.org/a.gguf", "https://example.org/b.gguf"]
+    assert all(isinstance(one.artifacts["model"], RemotePath) for one in found)
+    (runs / "fleet.json").write_text('["gopher://example.org/a.gguf"]')
+    with pytest.raises(validation_fleet.FleetError, match=r"item 1: .*'gopher' is not read"):
+        validation_fleet.items_of("fleet.json", workspace, workspace.contracts)
 
 
 def test_what_happens_says_of_which_item(runs):

@@ -20,8 +20,9 @@ from pathlib import Path
 import yaml
 
 from falsifiable.artifacts import ArtifactError
-from falsifiable.artifacts.sources.remote_path import place_of
+from falsifiable.artifacts.sources.remote_path import RemotePath, place_of
 from falsifiable.contracts import Contract, Workspace
+from falsifiable.contracts.urls import without_secrets
 from falsifiable.validation import events
 from falsifiable.validation.binding import BindingError, check_options, run_judged
 from falsifiable.validation.bound import Opened, Place
@@ -208,8 +209,15 @@ def _from_manifest(path: Path, contracts: Sequence[Contract]) -> list[Item]:
 
 
 def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract]) -> Item:
-    if isinstance(one, str) and one:
-        return replace(_item(path.parent / one, "", contracts), name=one)
+    try:
+        if isinstance(one, str) and one:
+            return replace(_item(_beside(path, one), "", contracts), name=without_secrets(one))
+        return _mapped(one, number, path)
+    except ArtifactError as error:
+        raise FleetError(f"{path}: item {number}: {error}") from error
+
+
+def _mapped(one: object, number: int, path: Path) -> Item:
     wanted = f"{path}: item {number} should be a path, or a mapping of name, run (a folder) and artifacts (role: path)"
     keys = one.keys() if isinstance(one, dict) else set()
     if not isinstance(one, dict) or not keys <= {"name", "run", "artifacts"} or not {"run", "artifacts"} & keys:
@@ -217,22 +225,19 @@ def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract])
     run, artifacts = one.get("run"), one.get("artifacts", {})
     if not isinstance(run, str | None) or not isinstance(artifacts, dict) or run == "" or not (run or artifacts):
         raise FleetError(f"{wanted}; it binds nothing")
-    try:
-        bound = {str(role): _beside(path, str(place)) for role, place in artifacts.items()}
-    except ArtifactError as error:
-        raise FleetError(f"{path}: item {number}: {error}") from error
-    name = one.get("name") or run or next(iter(artifacts.values()), "")
+    bound = {str(role): _beside(path, str(place)) for role, place in artifacts.items()}
+    name = one.get("name") or run or without_secrets(str(next(iter(artifacts.values()))))
     return Item(str(name), None if run is None else path.parent / run, bound)
 
 
 def _beside(manifest: Path, named: str) -> Path:
     place = place_of(named)
-    return manifest.parent / place if type(place) is type(Path()) else place
+    return place if isinstance(place, RemotePath) else manifest.parent / place
 
 
 def _item(path: Path, role: str, contracts: Sequence[Contract]) -> Item:
     """A run folder binds all roles; anything else the role named, else the one role there is for a model."""
-    if not role and (path / RUN_RECORD).is_file():
+    if not role and not isinstance(path, RemotePath) and (path / RUN_RECORD).is_file():
         return Item(str(path), path)
     if role:
         return Item(str(path), artifacts={role: path})

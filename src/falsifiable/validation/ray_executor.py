@@ -189,7 +189,7 @@ def _unplaceable(under_way: dict[Any, _Errand], placement: Placement) -> Iterato
 
 
 def _given_up(errand: _Errand, why: str) -> Outcome:
-    """Nothing that can be judged here and on no node is absent: it could not be run, and the exit code has to say so."""
+    """What no node can judge could not be run, and the exit code has to say so: it is not that something was absent."""
     lost = f"; it was lost before with {', '.join(errand.lost)}" if errand.lost else ""
     return _unjudged(errand.job, "crashed", why + lost)
 
