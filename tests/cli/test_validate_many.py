@@ -202,7 +202,7 @@ def test_an_interrupted_fleet_keeps_what_had_finished(runs, contract, monkeypatc
     assert done.code == 130
     assert done.err.endswith("contract: interrupted; what had finished is kept\n")
     if form == "text":
-        assert done.out.endswith("\n2 items: 1 held, 0 falsified, 0 inconclusive, 1 not judged (interrupted)\n")
+        assert done.out.endswith("\n2 items: 1 held, 0 falsified, 0 inconclusive, 1 not finished (interrupted)\n")
     else:
         found = json.loads(done.out)
         assert found["interrupted"]

@@ -90,7 +90,7 @@ def print_fleet(fleet: Fleet, out: TextIO) -> None:
     counts = Counter(map(outcome_of, fleet.found))
     said = [f"{counts[mark]} {mark}" for mark in _shown(counts)]
     if fleet.interrupted:
-        said.append(f"{len(fleet.unfinished)} not judged (interrupted)")
+        said.append(f"{len(fleet.unfinished)} not finished (interrupted)")
     out.write(f"\n{counted(len(fleet.found) + len(fleet.unfinished), 'item')}: {', '.join(said)}\n")
 
 
