@@ -10,8 +10,11 @@ from falsifiable.validation.results import Judgement
 
 
 def falsified_text(judgement: Judgement, declared: FalsifierDeclaration, place: str) -> str:
-    """Several lines, the first of which is the counterexample: it is what short summaries keep."""
-    lines = [explained(judgement.verdict.found) or "it does not hold"]
+    """Several lines, the first of which is the counterexample: it is what short summaries keep.
+
+    No line begins with what a file says: the log of a build server takes one that begins with ``::`` for a command.
+    """
+    lines = [f"found: {explained(judgement.verdict.found) or 'it does not hold'}"]
     lines.append(f"  falsified: {judgement.falsifier} of {judgement.contract}, check {judgement.check}")
     lines.append(f"  claim:     {clean(judgement.claim)}")
     if declared.if_falsified and judgement.falsifier == declared.id:
