@@ -11,6 +11,7 @@ coverage, and a test run that has nothing to do with contracts should not pay fo
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from falsifiable.testing.collection import ContractCollector, PvCollector
 
 PROFILE = "falsifiable"
+TIME_LIMIT = 300.0
 MARKERS = (
     "contracts: a falsifier of a contract",
     "family_NAME: a falsifier whose check is called NAME.something, with _ for - (such as family_weights)",
@@ -38,7 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--contracts", action="store_true", help="Also put the contracts of the workspace (contracts/**/*.yaml) to test"
     )
     group.addoption(
-        "--contracts-run", metavar="FOLDER", type=Path, help="Bind all roles to this run folder (its run.yaml)"
+        "--contracts-run",
+        metavar="FOLDER",
+        type=Path,
+        help="Judge this run: the roles of each contract that has a run among its artifacts are bound by its run.yaml",
     )
     group.addoption(
         "--contracts-artifact",
@@ -54,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--contracts-strict", action="store_true", help="Fail what stays inconclusive instead of skipping it"
     )
     group.addoption(
-        "--contracts-time-limit", metavar="SECONDS", type=float, default=300.0, help="Seconds for one falsifier"
+        "--contracts-time-limit", metavar="SECONDS", type=float, default=TIME_LIMIT, help="Seconds for one falsifier"
     )
     parser.addini("contracts", "collect contracts as if --contracts were given", type="bool", default=False)
 
@@ -68,23 +73,59 @@ def pytest_configure(config: pytest.Config) -> None:
         from falsifiable.testing.profile import register_profile
 
         register_profile()
-    if asked_for(config):
+    if asked_for(config) or _options_given(config) or any(_among_contracts(one) for one in _named(config)):
         from falsifiable.testing.session import prepare
 
         prepare(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where contracts are asked for, none is passed over because its folder is called ``build``."""
+    if "contracts" not in collection_path.parts or not asked_for(config):
+        return None
+    from falsifiable.testing.reach import is_ignored
+
+    return is_ignored(collection_path, config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContractCollector | PvCollector | None:
     """The falsifiers of a contract file: any of the workspace where contracts are asked for, else one that is named."""
     if file_path.suffix != ".yaml":
         return None
-    if not asked_for(parent.config) and not (
-        "contracts" in file_path.parent.parts and parent.session.isinitpath(file_path)
-    ):
+    if not asked_for(parent.config) and not _named_contract(file_path, parent):
         return None
     from falsifiable.testing.collection import collector_of
 
     return collector_of(file_path, parent)
+
+
+def _named_contract(path: Path, parent: pytest.Collector) -> bool:
+    """Whether ``path`` was named and is meant as a contract: a YAML file of anything else is for another plugin."""
+    if not _among_contracts(path) or not parent.session.isinitpath(path):
+        return False
+    from falsifiable.testing.reach import is_contract
+
+    return is_contract(path)
+
+
+def _among_contracts(path: Path) -> bool:
+    return path.suffix == ".yaml" and "contracts" in path.parent.parts
+
+
+def _named(config: pytest.Config) -> list[Path]:
+    """The full paths of what is to be tested."""
+    folder = config.invocation_params.dir
+    return [Path(os.path.abspath(folder / one.partition("::")[0])) for one in config.args]  # noqa: PTH100 - as pytest
+
+
+def _options_given(config: pytest.Config) -> bool:
+    """Whether a setting of contracts was given; it is then checked, be it for the fixtures alone."""
+    return bool(
+        config.getoption("--contracts-run")
+        or config.getoption("--contracts-artifact")
+        or config.getoption("--contracts-time-limit") != TIME_LIMIT
+    )
 
 
 def asked_for(config: pytest.Config) -> bool:

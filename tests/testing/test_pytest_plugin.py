@@ -4,73 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 import pytest_falsifiable
-from falsifiable.samples import write_specimens
 from falsifiable.status import Status
-from tests.conftest import ARTIFACTS, CONTRACT
-
-Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def specimens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The specimens, written once."""
-    folder = tmp_path_factory.mktemp("specimens")
-    write_specimens(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the tests of this module know already: the same claims on the same bytes are judged once."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, specimens: Path) -> Path:
-    """A workspace with one contract, all of whose claims hold, and an ordinary test."""
-    root = tmp_path / "workspace"
-    for relative, content in {
-        "contracts/shop.yaml": CONTRACT,
-        "artifacts.yaml": ARTIFACTS,
-        "pytest.ini": "[pytest]\naddopts = --strict-markers -p no:cacheprovider\ntestpaths = tests\n",
-        "tests/test_ordinary.py": "def test_ordinary():\n    pass\n",
-    }.items():
-        path = root / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    shutil.copytree(specimens / "run", root / "run")
-    return root
-
-
-@pytest.fixture
-def run_pytest(workspace: Path, cache: Path) -> Pytest:
-    """Run pytest in the workspace with the plugin, which an installation announces by an entry point."""
-
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "pytest_falsifiable", *arguments],
-            cwd=workspace, env={**os.environ, "FALSIFIABLE_CACHE": str(cache), "COLUMNS": "200", **environment},
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-
-    return run
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace ``old``, which must occur."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+from tests.conftest import CONTRACT
+from tests.testing.conftest import PV, edit
 
 
 def test_each_falsifier_is_an_item_with_a_readable_id(run_pytest, workspace):
@@ -113,7 +54,10 @@ def test_a_failure_shows_the_counterexample_and_not_the_machinery(run_pytest, wo
     assert "FALSIFY-SHOP-003: The hidden size is that of the specimen" in done.stdout
     assert "run/finetuned: hidden_size is 56, expected equal to 57" in done.stdout
     assert "contracts/shop.yaml:18" in done.stdout
-    assert "FAILED contracts/shop.yaml::FALSIFY-SHOP-003 - Falsified: run/finetuned: hidden_size is 56" in done.stdout
+    assert (
+        "FAILED contracts/shop.yaml::FALSIFY-SHOP-003 - Falsified: found: run/finetuned: hidden_size is 56"
+        in done.stdout
+    )
     assert "collection.py" not in done.stdout
     assert "Traceback" not in done.stdout
     assert "2 passed" in done.stdout
@@ -223,24 +167,6 @@ def test_workers_collect_the_same_and_judge_once(run_pytest, workspace, tmp_path
     assert (tmp_path / "counted").read_text() == "judged\n"
 
 
-def test_fixtures_open_what_is_bound(run_pytest, workspace):
-    (workspace / "tests/test_ordinary.py").write_text(
-        "import pytest\n"
-        "def test_all(model, tokenizer, run):\n"
-        "    assert tokenizer.size <= model.tensor('token_embedding').shape[0]\n"
-        "    assert run.run_id\n"
-        "@pytest.mark.parametrize('model', ['trained', 'init'], indirect=True)\n"
-        "def test_roles(model):\n"
-        "    assert model.config.hidden_size == 56\n"
-    )
-    done = run_pytest("-rs")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed, 1 skipped" in done.stdout
-    assert "no model is bound; name the role init in artifacts.yaml" in done.stdout
-    of_run = run_pytest("-rs", "--contracts-run", "run")
-    assert "3 passed" in of_run.stdout, of_run.stdout
-
-
 def test_the_hypothesis_profile_is_the_same_everywhere(run_pytest, workspace):
     (workspace / "tests/test_ordinary.py").write_text(
         "from hypothesis import settings\n"
@@ -273,16 +199,6 @@ def test_a_test_run_that_asks_for_nothing_imports_nothing(run_pytest, workspace)
     )
     done = run_pytest()
     assert done.returncode == 0, done.stdout
-
-
-PV = """\
-metadata: {version: "1.0.0", description: Exponential, references: [any table of it]}
-equations: {exp: {formula: exp(x)}}
-proof_obligations: [{type: bound, property: it is above 0}]
-falsification_tests: [{id: FALSIFY-EXP-001, rule: sign, prediction: %s, if_fails: an overflow}]
-kani_harnesses: [{id: KANI-EXP-001, obligation: EXP-INV-001, bound: 8}]
-qa_gate: {id: F-EXP-001, name: Exponential}
-"""
 
 
 def test_a_contract_of_pv_is_an_item_that_is_valid_or_says_why_not(run_pytest, workspace):

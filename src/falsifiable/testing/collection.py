@@ -11,7 +11,7 @@ import pytest
 
 from falsifiable.contracts import Contract, ContractFile, FalsifierDeclaration
 from falsifiable.contracts.pv.file import PvFile
-from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_of, warnings_of
+from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_beside, faults_of, warnings_of
 from falsifiable.testing.shown import falsified_text, inconclusive_text, vacuous_text
 from falsifiable.testing.summary import CAUSE, OUTCOME
 from falsifiable.validation.results import Judgement
@@ -38,13 +38,10 @@ Falsified.__module__ = Inconclusive.__module__ = (
 
 
 def collector_of(path: Path, parent: pytest.Collector) -> ContractCollector | PvCollector | None:
-    """The collector of a contract file; None for a YAML file that is no contract of the workspace it lies in.
-
-    Named files answer for the workspace around them, all others for the one that pytest was started in.
-    """
-    session = ContractSession.of(parent.config)
-    named = parent.session.isinitpath(path)
-    place = session.place(path.parent if named else parent.config.invocation_params.dir)
+    """The collector of a contract file; None for a YAML file that is no contract of the workspace it lies in."""
+    place = ContractSession.of(parent.config).place_of(path, named=parent.session.isinitpath(path))
+    if place is None:
+        return None
     if file := place.files.get(path.resolve()):
         ours: ContractCollector = ContractCollector.from_parent(parent, path=path, place=place, file=file)
         return ours
@@ -168,7 +165,12 @@ class PvCollector(pytest.File):
         self.file = file
 
     def collect(self) -> Iterator[PvItem]:
-        """One item: whether the file is valid. The tests it cites are collected where they stand."""
+        """One item: whether the file is valid. The tests it cites are collected where they stand.
+
+        Raises CollectError with what is wrong beside the contracts, as that of any contract does.
+        """
+        if faults := faults_beside(self.place):
+            raise self.CollectError(faults)
         for doubt in warnings_of(self.place, self.file):
             self.warn(ContractWarning(str(doubt)))
         item: PvItem = PvItem.from_parent(self, name="valid")

@@ -10,6 +10,7 @@ import pytest
 
 from falsifiable.artifacts import ArtifactError, open_run
 from falsifiable.artifacts.sources.remote_path import place_of
+from falsifiable.contracts.places import ARTIFACTS_FILE
 from falsifiable.testing.session import ContractSession
 
 Bound = tuple[Path, str | None]
@@ -25,8 +26,10 @@ ROLES: Mapping[FixtureKind, tuple[str, ...]] = {
 def bound_artifact(config: pytest.Config, kind: FixtureKind, role: str | None) -> Any:
     """The artifact bound to ``role`` (else to the first of the roles that the fixture stands for), opened.
 
-    Roles are bound as for contracts: by artifacts.yaml, ``--contracts-run`` and ``--contracts-artifact``, the last
-    winning. The test is skipped where nothing is bound, and fails where what is bound cannot be read.
+    Roles are bound as for a contract that has a run among its artifacts: by artifacts.yaml, else by
+    ``--contracts-run``, which leaves unbound what its run lacks, and ``--contracts-artifact`` wins over both. The test
+    is skipped where nothing is bound, and fails where what is bound cannot be read, or where nothing could be bound
+    at all: a fixture that somebody forgot must not go green by this one's name.
     """
     from falsifiable.artifacts.kinds import open_artifact
 
@@ -34,24 +37,36 @@ def bound_artifact(config: pytest.Config, kind: FixtureKind, role: str | None) -
     session = ContractSession.of(config)
     try:
         for name in names:
-            if bound := _binding(session, config, kind, name):
+            if bound := _binding(session, kind, name):
                 return open_artifact(kind, bound[0], pattern=bound[1])
     except ArtifactError as error:
         pytest.fail(str(error), pytrace=False)
-    pytest.skip(
+    said = (
         f"no {kind} is bound; name the role {' or '.join(names)} in artifacts.yaml, or pass "
         f"--contracts-artifact {names[0]}=PATH"
     )
+    if not _binds_anything(session):
+        nothing = f"{session.home} has neither artifacts.yaml nor contracts"
+        pytest.fail(f"fixture {kind} of falsifiable: {nothing}: {said}", pytrace=False)
+    pytest.skip(said)
 
 
-def _binding(session: ContractSession, config: pytest.Config, kind: FixtureKind, role: str) -> Bound | None:
+def _binds_anything(session: ContractSession) -> bool:
+    """Whether roles are spoken of at all: by an option, by artifacts.yaml or by contracts."""
+    if session.asked.run is not None or session.asked.artifacts or (session.home / ARTIFACTS_FILE).is_file():
+        return True
+    workspace = session.place(session.home).workspace
+    return bool(workspace.pv or (workspace.contracts and not workspace.shipped))
+
+
+def _binding(session: ContractSession, kind: FixtureKind, role: str) -> Bound | None:
     """Where the artifact of ``role`` lies, and how a line of it is read where it is a plain log; None for nowhere."""
     asked = session.asked
     if role in asked.artifacts:
         return asked.artifacts[role], None
     if asked.run is not None:
         return _in_run(asked.run, kind, role)
-    workspace = session.place(config.invocation_params.dir).workspace
+    workspace = session.place(session.home).workspace
     binding = workspace.bindings.get(role)
     if binding is None or binding.command:
         return None

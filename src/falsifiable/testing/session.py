@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from falsifiable.contracts import ContractFile, Diagnostic, Workspace, find_root, load_workspace
 from falsifiable.contracts.pv.file import PvFile
 from falsifiable.testing.once import worked_out_once
+from falsifiable.testing.reach import has_contracts, home, named_paths, names_given
 from falsifiable.testing.shown import explained
 from falsifiable.testing.summary import Summary
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
@@ -38,8 +40,8 @@ class Asked:
     def of(cls, config: pytest.Config) -> Asked:
         """Read from pytest's options. Raises pytest.UsageError that names the option."""
         run: Path | None = config.getoption("--contracts-run")
-        if run is not None and not run.exists():
-            raise pytest.UsageError(f"--contracts-run {run}: there is no such folder; it is that of a run.yaml")
+        if run is not None:
+            _check_run(run)
         seconds: float = config.getoption("--contracts-time-limit")
         if not seconds > 0:
             raise pytest.UsageError(f"--contracts-time-limit {seconds}: expected a number of seconds above 0")
@@ -84,13 +86,33 @@ class ContractSession:
         shared = getattr(config, "workerinput", {}).get(SHARED)
         self._shared = Path(shared) if shared else None
         self._places: dict[Path, Place] = {}
+        named = named_paths(config)
+        self.home = home(config, named)
+        self._named_folders = sorted((one for one in named if one.is_dir()), key=lambda one: -len(one.parts))
 
     @classmethod
     def of(cls, config: pytest.Config) -> ContractSession:
-        """The one of this test run, made when first asked for."""
+        """The one of this test run, made when first asked for; whoever runs the tests then sums up.
+
+        Raises pytest.UsageError for an option that is wrong.
+        """
         if _KNOWN not in config.stash:
             config.stash[_KNOWN] = cls(config)
+            _listen(config)
         return config.stash[_KNOWN]
+
+    def place_of(self, path: Path, *, named: bool) -> Place | None:
+        """The workspace that the contract file ``path`` is one of; None for a file that is no contract of any.
+
+        A named file answers for the workspace around it, one that was come by for the workspace around the folder that
+        was named, else for the one of the test run.
+        """
+        around = [one for one in self._named_folders if path.resolve().is_relative_to(one)]
+        for start in [path.parent] if named else [*around, self.home]:
+            place = self.place(start)
+            if path.resolve() in place.files or path.resolve() in place.pv:
+                return place
+        return None
 
     def place(self, start: Path) -> Place:
         """The workspace around ``start``, read when first asked for."""
@@ -128,8 +150,7 @@ class ContractSession:
         from falsifiable.validation import Options, validate_workspace
 
         options = Options(seconds=self.asked.seconds, run_commands=self.asked.commands)
-        capture = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled(), progress(quiet=config.get_verbosity() < 0) as listener:
+        with _shown(config), progress(quiet=config.get_verbosity() < 0) as listener:
             results = validate_workspace(
                 place.workspace,
                 place.catalogue,
@@ -146,22 +167,41 @@ class ContractSession:
 
 
 def prepare(config: pytest.Config) -> None:
-    """Make ready for contracts: their folder is collected too, and whoever runs the tests sums up.
+    """Make ready for contracts; the folder of those that were asked for is collected too.
 
+    The option adds it to whatever was named; the setting only to a test run of everything.
     Raises pytest.UsageError where there are none.
     """
-    ContractSession.of(config)  # what was asked is checked before anything is collected
-    root = find_root(config.invocation_params.dir)
+    session = ContractSession.of(config)  # what was asked is checked before anything is collected
+    if config.getoption("--contracts"):
+        _add_contracts(config, session.home, "--contracts")
+    elif config.getini("contracts") and not names_given(config):
+        _add_contracts(config, session.home, f"contracts = true in {config.inipath or 'the settings'}")
+
+
+def _add_contracts(config: pytest.Config, root: Path, asked: str) -> None:
     folder = root / "contracts"
-    if not folder.is_dir():
+    if not has_contracts(root):
         raise pytest.UsageError(
-            f"--contracts: there is no folder contracts/ in {root} or above it; contract init makes a first one"
+            f"{asked}: there is no folder contracts/ with a .yaml file in {root} or above it; "
+            f"contract init makes a first one"
         )
     if not _reached(folder, config):
         config.args.append(str(folder))
+
+
+def _listen(config: pytest.Config) -> None:
+    """Have the process that prints sum up, and fail for what could not be run."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Summary(), "falsifiable-summary")
         config.pluginmanager.register(_Sharing(), "falsifiable-sharing")
+
+
+def _shown(config: pytest.Config) -> AbstractContextManager[None]:
+    """While it is open, what is written is seen, whether or not pytest captures the rest."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    shown: AbstractContextManager[None] = capture.global_and_fixture_disabled() if capture else nullcontext()
+    return shown
 
 
 class _Sharing:
@@ -186,19 +226,33 @@ class _Sharing:
 def faults_of(place: Place, file: ContractFile) -> str:
     """Why the falsifiers of ``file`` cannot be collected; "" where they can.
 
-    With a fault anywhere nothing is put to the test, as ``contract validate`` does it. What is wrong beside the
-    contracts, such as in artifacts.yaml, is told by the first file that is asked.
+    With a fault anywhere nothing is put to the test, as ``contract validate`` does it.
     """
     errors = place.workspace.errors
     own = [one for one in errors if one.path == file.path]
-    others = [one for one in errors if one.path not in place.collected and one not in place.told]
-    place.told += others
-    if own or others:
-        plugins = [f"note: plugin {name} was not loaded: {why}" for name, why in place.catalogue.failed_plugins.items()]
-        return "\n".join([*(one.explained() for one in (*own, *others)), *plugins])
+    if found := _explained(place, [*own, *_news_beside(place)]):
+        return found
     if errors:
         return f"nothing is put to the test before this is mended: {errors[0].place} ({errors[0].rule})"
     return ""
+
+
+def faults_beside(place: Place) -> str:
+    """What is wrong beside the contracts, such as in artifacts.yaml, for the first file that asks; else ""."""
+    return _explained(place, _news_beside(place))
+
+
+def _news_beside(place: Place) -> list[Diagnostic]:
+    news = [one for one in place.workspace.errors if one.path not in place.collected and one not in place.told]
+    place.told += news
+    return news
+
+
+def _explained(place: Place, faults: Sequence[Diagnostic]) -> str:
+    if not faults:
+        return ""
+    plugins = [f"note: plugin {name} was not loaded: {why}" for name, why in place.catalogue.failed_plugins.items()]
+    return "\n".join([*(one.explained() for one in faults), *plugins])
 
 
 def warnings_of(place: Place, file: ContractFile | PvFile) -> list[Diagnostic]:
@@ -253,6 +307,23 @@ def _standings(workspace: Workspace, catalogue: Catalogue) -> dict[str, str]:
         for one in ledger.standings()
         for claim in one.falsifiers
     }
+
+
+def _check_run(run: Path) -> None:
+    """Raise pytest.UsageError where no run is: all would be judged as if none had been given.
+
+    One that is there and broken is judged, and falsified.
+    """
+    from falsifiable.artifacts import ArtifactError, open_run
+
+    if not run.exists():
+        raise pytest.UsageError(f"--contracts-run {run}: there is no such folder; it is that of a run.yaml")
+    try:
+        open_run(run)
+    except ArtifactError as error:
+        if error.kind == "unreadable":
+            why = explained(str(error))
+            raise pytest.UsageError(f"--contracts-run {run}: no run can be opened there: {why}") from error
 
 
 def _bound(given: Iterable[str]) -> dict[str, Path]:
