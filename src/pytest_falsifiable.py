@@ -102,7 +102,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ContractCo
 
 def _named_contract(path: Path, parent: pytest.Collector) -> bool:
     """Whether ``path`` was named and is meant as a contract: a YAML file of anything else is for another plugin."""
-    if not _among_contracts(path) or not parent.session.isinitpath(path):
+    named = parent.session.isinitpath(path) or path in _named(parent.config)  # pytest forgets one in a named folder
+    if not _among_contracts(path) or not named:
         return False
     from falsifiable.testing.reach import is_contract
 

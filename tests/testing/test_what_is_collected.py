@@ -75,6 +75,11 @@ def test_a_named_file_of_another_plugin_is_left_to_it(run_pytest, workspace):
     assert "CONTRACT-UNKNOWN-KEY" in done.stdout
 
 
+def test_a_contract_that_is_named_beside_its_folder_is_collected(run_pytest):
+    done = run_pytest("--collect-only", "-q", "contracts", "contracts/shop.yaml")
+    assert "3 tests collected" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_named_contract_that_is_no_yaml_is_told_of(run_pytest, workspace):
     edit(workspace / "contracts/shop.yaml", "on: {model: trained}\n    with", "on: {model: trained\n    with")
     done = run_pytest("contracts/shop.yaml")
