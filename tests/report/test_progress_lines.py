@@ -11,7 +11,7 @@ from falsifiable.falsifier import Verdict
 from falsifiable.report.manner import MOST_LINES, manner_of
 from falsifiable.report.progress_lines import ProgressLines, now_and_then
 from falsifiable.validation.events import Challenged, ContractJudged, Finished, Judged, Lost, Planned, Started
-from falsifiable.validation.results import ContractResult, Judgement
+from falsifiable.validation.results import Challenge, ContractResult, Judgement
 
 
 @dataclass
@@ -48,9 +48,10 @@ class Log:
 
 
 def judged(contract: str, falsifier: str, outcome: str = "held") -> Judgement:
-    """A judgement with this outcome."""
-    verdict = Verdict(outcome, "", (), int(outcome != "inconclusive"), "things")
-    return Judgement(contract, falsifier, "weights.finite", "a claim", verdict)
+    """A judgement with this outcome; ``vacuous`` is one that held and could not have fallen."""
+    proven = () if outcome == "vacuous" else (Challenge("a NaN", "refuted", "bound"),)
+    verdict = Verdict("held" if proven == () else outcome, "", (), int(outcome != "inconclusive"), "things")
+    return Judgement(contract, falsifier, "weights.finite", "a claim", verdict, challenges=proven)
 
 
 def result(contract: str, *outcomes: str) -> ContractResult:
@@ -62,14 +63,14 @@ def result(contract: str, *outcomes: str) -> ContractResult:
 def test_one_line_for_each_contract_as_it_finishes():
     log = Log()
     log.progress(Planned(3, 1))
-    for one in result("shop", "held", "falsified", "held").judgements:
+    for one in result("shop", "held", "falsified", "vacuous").judgements:
         log.progress(Started(one.contract, one.falsifier))
         log.progress(Judged(one))
-    log.progress(ContractJudged(result("shop", "held", "falsified", "held")))
+    log.progress(ContractJudged(result("shop", "held", "falsified", "vacuous")))
     log.progress(Finished(()))
     assert log.lines == [
         "3 falsifiers to judge, 1 of them known already",
-        "[3/3] shop: 2 held, 1 falsified",
+        "[3/3] shop: 1 held, 1 vacuous, 1 falsified",
     ]
 
 

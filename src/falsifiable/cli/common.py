@@ -118,7 +118,7 @@ def of_all_contracts(function: Callable[..., Any]) -> Callable[..., Any]:
     @root_option
     @debug_option
     @quiet_option
-    @click.option("--run", type=click.Path(exists=True, path_type=Path), help="Bind the roles that a run can fill to this run folder.")
+    @click.option("--run", type=click.Path(exists=True, path_type=Path), help="Bind the roles of a run to this folder.")
     @click.option(
         "--artifact",
         "artifacts",

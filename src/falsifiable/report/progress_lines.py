@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from falsifiable.report.formats.report import MARKS, mark_of
 from falsifiable.report.manner import MOST_LINES, SECONDS_BETWEEN
 from falsifiable.report.text import clean, counted
 from falsifiable.validation.events import Challenged, ContractJudged, Event, Finished, Judged, Lost, Planned, Started
@@ -69,8 +70,8 @@ class ProgressLines:
     def _tell(self, result: ContractResult) -> None:
         self._contracts += 1
         if self._contracts < MOST_LINES:
-            outcomes = Counter(one.verdict.outcome for one in result.judgements)
-            said = ", ".join(f"{outcomes[one]} {one}" for one in ("held", "falsified", "inconclusive") if outcomes[one])
+            marks = Counter(map(mark_of, result.judgements))
+            said = ", ".join(f"{marks[one]} {one}" for one in reversed(MARKS) if marks[one])
             self._say(f"{self._far()} {clean(result.contract)}: {said or 'no falsifier'}")
         elif self._contracts == MOST_LINES:
             self._say(f"{self._far()} {clean(result.contract)}; the others are summed up every {SECONDS_BETWEEN:.0f} s")
