@@ -111,6 +111,21 @@ def test_the_action_passes_its_inputs_on(shop):
     assert (shop.root / "a folder/of reports/junit.xml").is_file()
 
 
+def test_contracts_may_stand_on_lines_of_their_own(shop):
+    done, _, summary = run_action(shop, contracts="shop\nthere-is-none\n", static="true")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "there-is-none" in done.stderr
+
+
+def test_a_switch_is_true_or_false_and_nothing_else(shop):
+    for name in ("strict", "static", "run-commands"):
+        done, outputs, _ = run_action(shop, **{name: "yes\n::error::owned"})
+        assert (done.returncode, outputs["exit-code"]) == (4, "4")
+        (line,) = done.stdout.splitlines()
+        assert f"input {name}: expected true or false, got " in line
+    assert not (shop.root / "contract-reports").exists()
+
+
 def test_no_report_of_an_earlier_run_is_taken_for_this_one(shop):
     earlier = shop.root / "contract-reports/junit.xml"
     earlier.parent.mkdir()
