@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -20,7 +20,7 @@ from falsifiable.report.formats.report import MARKS, Report, folder_in_repositor
 from falsifiable.report.report_schema import report_schema
 from falsifiable.validation.results import BoundArtifact, Challenge, Judgement
 from tests.golden.comparison import assert_golden
-from tests.report.formats.sample import ALL, EVERYTHING, INVALID, REPORTS, report_of
+from tests.report.formats.sample import ALL, CRASHED, EVERYTHING, FAULT, INVALID, REPORTS, report_of
 from tests.report.test_console import FALSIFIED, HELD, INCONCLUSIVE
 
 SUFFIXES = {"json": "json", "junit": "xml", "sarif": "sarif", "github": "txt", "markdown": "md", "in-toto": "jsonl"}
@@ -44,6 +44,7 @@ lists_of_judgements = st.lists(st.sampled_from(ALL), max_size=12).map(
 )
 
 
+@settings(deadline=None)  # the first call imports every format
 @given(lists_of_judgements)
 def test_only_what_held_passes_in_any_format(judgements):
     report = report_of(*judgements)
@@ -197,6 +198,20 @@ def test_paths_are_seen_from_the_top_of_the_repository(tmp_path):
     (tmp_path / "models/small").mkdir(parents=True)
     assert folder_in_repository(tmp_path / "models/small") == "models/small/"
     assert folder_in_repository(tmp_path) == ""
+    up = replace(FAULT, path="../contracts/packaging.yaml")
+    assert Report(folder="models/").place_of_fault(up).path == "contracts/packaging.yaml"
+
+
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        (report_of(INCONCLUSIVE), "; 1 lacked a role: bind roles in artifacts.yaml"),
+        (report_of(CRASHED, replace(CRASHED, falsifier="FALSIFY-PACK-007")), "; 2 crashed"),
+        (report_of(replace(CRASHED, cause=""), interrupted=True), ""),
+    ],
+)
+def test_roles_are_to_be_bound_only_where_one_is_not(report, why):
+    assert report.troubles[-1] == f"nothing was examined: no falsifier came to a verdict{why}"
 
 
 class TestSchemas:

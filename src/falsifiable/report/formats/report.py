@@ -6,16 +6,31 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from posixpath import normpath
 from typing import Literal, NamedTuple, get_args
 
 from falsifiable.contracts import ARTIFACTS_FILE, Diagnostic, Workspace
 from falsifiable.evidence import Context
 from falsifiable.report.text import counted
-from falsifiable.validation.results import COULD_NOT_RUN, ContractResult, Judgement
+from falsifiable.validation.results import COULD_NOT_RUN, Cause, ContractResult, Judgement
 
 Mark = Literal["falsified", "could not run", "vacuous", "inconclusive", "held"]
 MARKS: tuple[Mark, ...] = get_args(Mark)
 """What a judgement counts as, the worst first. Only the last is a pass, in every format."""
+
+
+WHY: Mapping[Cause, str] = {
+    "unbound": "lacked a role: bind roles in artifacts.yaml",
+    "absent": "lacked a file that artifacts.yaml names",
+    "library": "lacked a library",
+    "commands": "needed a command: allow it with --run-commands",
+    "unsound": "found a file that breaks its format",
+    "unreadable": "could not read a file",
+    "crashed": "crashed",
+    "time": "ran out of time: give more with --time-limit",
+    "memory": "ran out of memory: give more with --memory-limit",
+}
+"""Why a falsifier came to no verdict, and what to do about it, after the number of those it happened to."""
 
 
 class Place(NamedTuple):
@@ -73,8 +88,12 @@ class Report:
         if self.interrupted:
             said.append("the validation was interrupted; what had not finished is inconclusive")
         if self.ran and not self.errors and not any(map(was_examined, self.judgements)):
-            said.append("nothing was examined: no falsifier came to a verdict; bind roles in artifacts.yaml")
+            said.append(f"nothing was examined: no falsifier came to a verdict{self._why_nothing()}")
         return tuple(said)
+
+    def _why_nothing(self) -> str:
+        causes = Counter(one.cause for one in self.judgements if one.cause)
+        return "".join(f"; {count} {WHY[cause]}" for cause, count in causes.most_common())
 
     @property
     def headline(self) -> str:
@@ -94,7 +113,7 @@ class Report:
     def place_of_fault(self, diagnostic: Diagnostic) -> Place:
         """Where a fault stands, from the top of the repository."""
         path = diagnostic.path
-        return Place(path if path.startswith("/") else self.folder + path, diagnostic.line, diagnostic.column)
+        return Place(path if path.startswith("/") else normpath(self.folder + path), diagnostic.line, diagnostic.column)
 
 
 def said_of(diagnostic: Diagnostic) -> str:
@@ -129,10 +148,14 @@ def reason_of(judgement: Judgement) -> str:
 def folder_in_repository(root: Path) -> str:
     """``root`` as seen from the top of the repository around it: "" or a path that ends in a slash."""
     root = root.resolve()
-    for above in (root, *root.parents):
-        if (above / ".git").exists():
-            return "" if above == root else f"{root.relative_to(above).as_posix()}/"
-    return ""
+    top = top_of_repository(root)
+    return "" if top is None or top == root else f"{root.relative_to(top).as_posix()}/"
+
+
+def top_of_repository(place: Path) -> Path | None:
+    """The nearest folder from ``place`` upwards that is the top of a repository."""
+    place = place.resolve()
+    return next((above for above in (place, *place.parents) if (above / ".git").exists()), None)
 
 
 def places_of(workspace: Workspace, folder: str) -> dict[str, Place]:
