@@ -174,6 +174,15 @@ def test_files_that_are_gone_are_forgotten(folder: Path) -> None:
     assert b"exp-v1.yaml" not in entry.read_bytes()
 
 
+def test_what_was_kept_is_trimmed_like_the_rest_of_the_cache(folder: Path) -> None:
+    abandoned = folder / "cache" / lint_cache.ROOM / "00" / "tmp1-2-3"
+    abandoned.parent.mkdir(parents=True)
+    abandoned.write_text("")
+    os.utime(abandoned, (0, 0))
+    cached(folder)
+    assert not abandoned.exists()
+
+
 def _crowd(folder: Path) -> list[Diagnostic]:
     found: list[list[Diagnostic]] = [cached(folder) for _ in range(8)]
     assert all(one == found[0] for one in found)

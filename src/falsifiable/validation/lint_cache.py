@@ -17,6 +17,7 @@ from typing import Any
 
 import falsifiable.contracts
 from falsifiable.contracts.limits import DEFAULT_LIMITS, SHORTER
+from falsifiable.contracts.nodes import MappingNode, ScalarNode
 from falsifiable.contracts.pv.file import PvFile, linted
 from falsifiable.contracts.pv.lint import lint_from_json
 from falsifiable.contracts.regular_files import TooLargeError, read_regular
@@ -25,7 +26,7 @@ from falsifiable.validation.cache import Cache, key_of
 ROOM = "lints"
 
 _Pack = dict[str, list[Any]]
-"""Name of a file -> the sha256 of its bytes, and their lint as JSON (None: not written for ``pv``)."""
+"""Name of a file -> the sha256 of its bytes, and their lint as JSON; the name of a contract of ours, or None."""
 
 
 class LintCache:
@@ -33,9 +34,13 @@ class LintCache:
 
     There is one entry of the cache for each folder of contracts, sealed with its sha256: a damaged one is none. Two
     processes that keep the same folder write one after the other, and the last is what is kept.
+
+    ``ours`` are the files read so far that are written for us: path as shown -> name of the contract ("" where it has
+    none).
     """
 
     def __init__(self, cache: Cache) -> None:
+        self.ours: dict[str, str] = {}
         self._cache = cache
         self._packs: dict[str, _Pack] = {}
         self._grown: set[str] = set()
@@ -44,6 +49,13 @@ class LintCache:
     def read(self, path: Path) -> PvFile | None:
         """The file with its lint; None where it is written for something else than ``pv``."""
         shown = path.as_posix()
+        found = self._found(path, shown)
+        if isinstance(found, str):
+            self.ours[shown] = found
+            return None
+        return found
+
+    def _found(self, path: Path, shown: str) -> PvFile | str | None:
         try:
             raw = read_regular(path, DEFAULT_LIMITS.max_contract_bytes)
         except (OSError, ValueError, TooLargeError):
@@ -53,11 +65,12 @@ class LintCache:
         pack = self._pack(parent)
         known = pack.get(path.name)
         if known is not None and known[0] == digest:
-            return None if known[1] is None else linted(shown, lint_from_json(known[1]), path)
-        file = _looked_at(raw, shown)
-        pack[path.name] = [digest, None if file is None else file.lint]
+            kept = known[1]
+            return kept if kept is None or isinstance(kept, str) else linted(shown, lint_from_json(kept), path)
+        found = _looked_at(raw, shown)
+        pack[path.name] = [digest, found.lint if isinstance(found, PvFile) else found]
         self._grown.add(parent)
-        return linted(shown, file.lint, path) if file is not None else None
+        return linted(shown, found.lint, path) if isinstance(found, PvFile) else found
 
     def keep(self) -> None:
         """Write down what was linted anew, without files that are gone. A folder that refuses it forgets it."""
@@ -69,6 +82,8 @@ class LintCache:
             pack = {name: entry for name, entry in self._packs[parent].items() if name in there}
             body = json.dumps({"code": self._code, "files": pack}).encode()
             self._cache.write(ROOM, _key(parent), hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        if self._grown:
+            self._cache.trim_now_and_then()
         self._grown.clear()
 
     def _pack(self, parent: str) -> _Pack:
@@ -86,14 +101,23 @@ class LintCache:
         return files
 
 
-def _looked_at(source: Path | bytes, shown: str) -> PvFile | None:
-    """The file as it is linted without a cache; a file that is no YAML can be judged as it is."""
+def _looked_at(source: Path | bytes, shown: str) -> PvFile | str | None:
+    """The file as linted without a cache, which one that is no YAML can be too; the name of a contract of ours."""
     from falsifiable.contracts.pv.dialect import speaks_pv
     from falsifiable.contracts.pv.reader import pv_file
     from falsifiable.contracts.yaml_reader import read_yaml
 
     file = read_yaml(source, shown=shown, shorter=SHORTER)
-    return pv_file(file) if file.root is None or speaks_pv(file.root) else None
+    return pv_file(file) if file.root is None or speaks_pv(file.root) else name_of_ours(file.root)
+
+
+def name_of_ours(root: MappingNode) -> str | None:
+    """The name of a contract that is written for us, "" where it has none; None where it is not written for us."""
+    values = {entry.key: entry.value for entry in root.entries}
+    name = values.get("contract")
+    if name is None and "falsifiers" not in values:
+        return None
+    return name.value if isinstance(name, ScalarNode) and isinstance(name.value, str) else ""
 
 
 def _key(parent: str) -> str:
