@@ -112,7 +112,7 @@ def test_the_action_passes_its_inputs_on(shop):
 
 
 def test_contracts_may_stand_on_lines_of_their_own(shop):
-    done, _, summary = run_action(shop, contracts="shop\nthere-is-none\n", static="true")
+    done, _, _ = run_action(shop, contracts="shop\nthere-is-none\n", static="true")
     assert done.returncode == 4, done.stdout + done.stderr
     assert "there-is-none" in done.stderr
 
