@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.common import root_option, traceback_option, write_named
+
+if TYPE_CHECKING:
+    from falsifiable.contracts.pv.file import PvFile
 
 
 @click.command()
@@ -46,8 +51,7 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     place = root or find_root(Path.cwd())
     known = {*(contract_name(one) for one in read), *_names(place)}
     written = [(output or place / CONTRACTS_FOLDER / f"{contract_name(one)}.yaml", one) for one in read]
-    if there := [path.as_posix() for path, _ in written if path.exists()]:
-        raise Failure(f"{', '.join(there)} exists already, so nothing was written; name another file after --output")
+    _refuse_to_overwrite(written)
     bindings: list[str] = []
     schema, told = (place / CONTRACTS_FOLDER / SCHEMA_FILE, "") if output else schema_beside_contracts(place)
     for path, one in written:
@@ -64,6 +68,20 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     if bindings:
         click.echo("Add to artifacts.yaml, then contract validate --run-commands:")
         click.echo("\n".join(bindings))
+
+
+def _refuse_to_overwrite(written: Iterable[tuple[Path, PvFile]]) -> None:
+    """Raises Failure where a file to be written is there, or two of them are one."""
+    sources: dict[Path, str] = {}
+    for target, one in written:
+        if target.exists():
+            raise Failure(f"{target} exists already, so nothing was written; name another file after --output")
+        if target in sources:
+            raise Failure(
+                f"{sources[target]} and {one.path} would both become {target}, so nothing was written; "
+                "import one of them by itself, to a file named after --output"
+            )
+        sources[target] = one.path
 
 
 def _names(root: Path) -> list[str]:
