@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from falsifiable.cli import Failure
 from falsifiable.cli.common import exit_code, write_named
-from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.report.formats import FORMATS, rendered
 
 if TYPE_CHECKING:
@@ -39,12 +41,13 @@ def report_options(function: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="FORMAT=FILE",
         callback=_outputs,
-        help=f"Also write the report to a file ({', '.join(FORMATS)}); may be repeated.",
+        is_eager=True,  # before anything else can be found wrong
+        help=f"Also write the report to a file ({', '.join(FORMATS)}), which is removed first; may be repeated.",
     )
     return form(outputs(function))
 
 
-def _outputs(_: click.Context, parameter: click.Parameter, asked: Sequence[str]) -> dict[Path, str]:
+def _outputs(context: click.Context, parameter: click.Parameter, asked: Sequence[str]) -> dict[Path, str]:
     files: dict[Path, str] = {}
     for one in asked:
         form, equals, name = one.partition("=")
@@ -57,7 +60,25 @@ def _outputs(_: click.Context, parameter: click.Parameter, asked: Sequence[str])
         if Path(name) in files:
             raise click.BadParameter(f"{name} is named twice; each report needs a file of its own", param=parameter)
         files[Path(name)] = form
+    if not context.resilient_parsing:  # which is how a shell asks what could come next
+        for file in files:
+            _remove_report(file)
     return files
+
+
+def _remove_report(file: Path) -> None:
+    """Remove the report of an earlier run, which would pass for one of this run if this one came to none."""
+    try:
+        if stat.S_ISREG(file.lstat().st_mode):
+            file.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise Failure(
+            f"{file}: the report of an earlier run cannot be removed: {error.strerror}; name another file after "
+            "--output",
+            ExitCode.COULD_NOT_RUN,
+        ) from error
 
 
 class Outputs:
@@ -82,14 +103,18 @@ class Outputs:
         """Whether anything but the text for a person was asked for."""
         return not self.for_a_person or bool(self._files)
 
-    def listening(self, workspace: Workspace) -> Callable[[Event], None]:
-        """What hears of a validation of ``workspace`` and reports how it finished."""
+    def listening(self, workspace: Workspace, *, beside: ExitCode = ExitCode.HELD) -> Callable[[Event], None]:
+        """What hears of a validation of ``workspace`` and reports how it finished.
+
+        ``beside`` is what contracts came to that were judged without being run.
+        """
 
         def listen(event: Event) -> None:
             from falsifiable.validation.events import Finished
 
             if isinstance(event, Finished) and self.asked:
-                code = ExitCode.INTERRUPTED if event.interrupted else exit_code(event.results, strict=self._strict)
+                ran = ExitCode.INTERRUPTED if event.interrupted else exit_code(event.results, strict=self._strict)
+                code = combined([beside, ran])
                 self.report(workspace, code, results=event.results, interrupted=event.interrupted)
 
         return listen
