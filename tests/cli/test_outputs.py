@@ -17,6 +17,7 @@ from falsifiable.validation.catalogue import load_catalogue
 from falsifiable.validation.engine import validate_workspace
 from falsifiable.validation.events import Finished
 from falsifiable.validation.plan import Options
+from tests.cli.test_pv import EXP, OURS
 
 
 def written(folder: Path) -> dict[str, str]:
@@ -134,6 +135,27 @@ def test_an_interrupted_validation_is_written_as_one(shop, tmp_path):
     assert "the validation was interrupted" in reports["junit"]
     assert reports["github"].startswith("::error title=contract validate::the validation was interrupted")
     assert json.loads(reports["in-toto"])["predicate"]["passedTests"] == []
+
+
+@pytest.mark.parametrize("wrong", [["there-is-none"], ["--artifact", "tokenizer"], ["--run", "there-is-none"]])
+def test_no_report_of_an_earlier_run_is_taken_for_one_of_this(contract, here, wrong):
+    (here / "old.xml").write_text("<testsuites/>")
+    (here / "folder").mkdir()
+    assert contract("validate", *wrong, "--output", "junit=old.xml", "--output", "json=folder").code == 4
+    assert not (here / "old.xml").exists()
+    assert (here / "folder").is_dir()
+
+
+def test_the_exit_code_in_a_report_is_that_of_the_process(contract, here, specimens):
+    (here / "contracts").mkdir()
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    (here / "theirs.yaml").write_text(EXP)
+    (here / "test_softmax.py").write_text("def test_sum(): ...\n")
+    bound = [f"--artifact={role}={specimens[role]}" for role in ("export", "tokenizer")]
+    done = contract("validate", "ours", "theirs.yaml", "--strict", "--output", "sarif=found.sarif", *bound)
+    (run,) = json.loads((here / "found.sarif").read_text())["runs"]
+    assert run["invocations"][0]["exitCode"] == done.code == 3
+    assert run["properties"]["counts"]["held"] == 1
 
 
 def test_the_schema_of_the_report_describes_what_is_printed(sold_out, contract):

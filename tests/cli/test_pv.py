@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,87 @@ def test_a_broken_rule_of_pv_ends_4_with_file_line_and_column(kernels, contract)
     assert "2 contracts of pv: 1 valid, 1 invalid" in done.out
 
 
+def test_both_endings_are_read_in_a_folder(kernels, contract):
+    (kernels / "sub").mkdir()
+    (kernels / "sub" / "short-v1.yml").write_text(EXP.replace("it sums to 1", '""').replace("EX-", "SH-"))
+    done = contract("validate", "kernels")
+    assert done.code == 4
+    assert "kernels/sub/short-v1.yml:6:49: error SCHEMA-008: " in done.err
+    assert "3 contracts of pv: 2 valid, 1 invalid" in done.out
+
+
+def test_a_file_is_judged_once_by_whichever_path_it_is_named(kernels, contract, here):
+    (here / "linked").symlink_to("kernels")
+    (kernels / "again.yaml").symlink_to("exp-v1.yaml")
+    named = ["kernels", "./kernels/exp-v1.yaml", "linked/exp-v1.yaml", "linked", here / "linked/../kernels/again.yaml"]
+    done = contract("validate", *named)
+    assert (done.code, "PV-ID-REUSED" in done.err) == (0, False)
+    assert "2 contracts of pv: valid" in done.out
+
+
+def test_a_contract_of_theirs_may_depend_on_one_of_ours(kernels, contract, here):
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "first.yaml").write_text(OURS)
+    (here / "contracts" / "softmax-v1.yaml").write_text(SOFTMAX.replace("[exp-v1]", "[ours]"))
+    for _ in ("read", "known to the cache"):
+        done = contract("validate", "contracts", "--no-run")
+        assert (done.code, "PV-DEPENDS-UNKNOWN" in done.err) == (0, False)
+
+
+def test_other_files_of_a_folder_are_passed_over_and_told(kernels, contract, here):
+    (here / "mkdocs.yml").write_text("site_name: Softmax\n")
+    done = contract("validate", ".")
+    assert done.code == 0
+    assert "passed over, because written neither for contract nor for pv: mkdocs.yml\n" in done.err
+    assert "2 contracts of pv: valid" in done.out
+
+
+def test_a_folder_of_a_workspace_means_its_contracts(contract, here):
+    (here / "contracts").mkdir()
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    (here / "artifacts.yaml").write_text("")
+    for name in (".", "contracts"):
+        done = contract("validate", "--no-run", name)
+        assert (done.code, done.out) == (0, "1 contract with 1 falsifier: valid\n"), done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing.yaml", "there is no file missing.yaml, nor a contract of that name"),
+        ("empty", "empty is a folder without a contract"),
+        ("neither.yaml", "neither.yaml is no contract: it has neither contract: nor falsifiers:"),
+        ("elsewhere.yaml", "elsewhere.yaml is not among the contracts of"),
+        ("loop", "Too many levels of symbolic links"),
+    ],
+)
+def test_what_is_no_contract_of_the_workspace_is_told_for_what_it_is(contract, here, name, said):
+    (here / "empty").mkdir()
+    (here / "neither.yaml").write_text("export: a.gguf\n")
+    (here / "elsewhere.yaml").write_text(OURS)
+    (here / "loop").symlink_to("loop")
+    done = contract("validate", name)
+    assert (done.code, done.out) == (4, "")
+    assert said in done.err
+
+
+def test_a_link_to_itself_cannot_be_read(contract, here):
+    (here / "loop.yaml").symlink_to("loop.yaml")
+    done = contract("validate", "loop.yaml")
+    assert done.code == 4
+    assert "loop.yaml:1:1: error" in done.err
+    assert "Too many levels of symbolic links" in done.err
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_no_answer(kernels, contract, closed):
+    for name, code in (("kernels/exp-v1.yaml", 0), ("missing.yaml", 4)):
+        line = f'exec "$0" -m falsifiable validate {name} {closed}'
+        done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert "unexpected" not in done.stderr
+
+
 def test_a_test_that_does_not_exist_ends_4(kernels, contract, here):
     (here / "test_softmax.py").write_text("def test_product(): ...\n")
     done = contract("validate", kernels / "softmax-v1.yaml")
@@ -87,7 +170,7 @@ def test_a_program_reads_it_too(kernels, contract):
     done = contract("validate", "--format", "json", kernels / "softmax-v1.yaml")
     (fault,) = json.loads(done.out)["diagnostics"]
     assert (fault["rule"], fault["severity"], fault["path"]) == (
-        "PV-TEST-PROSE", "warning", (kernels / "softmax-v1.yaml").as_posix(),
+        "PV-TEST-PROSE", "warning", "kernels/softmax-v1.yaml",
     )  # fmt: skip
 
 
@@ -100,6 +183,30 @@ def test_reports_name_files_of_pv_and_ours_together(kernels, contract, here):
     assert "2 contracts valid, nothing was run" in done.out
     (run,) = json.loads((here / "found.sarif").read_text())["runs"]
     assert [one["ruleId"] for one in run["results"]] == ["PV-TEST-PROSE"]
+
+
+def test_a_file_of_the_workspace_is_reported_once(kernels, contract, here):
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    done = contract("validate", "--no-run", "contracts/softmax-v1.yaml", "ours", "--output", "json=found.json")
+    assert done.err.count("contracts/softmax-v1.yaml:7:") == 1
+    told = [one["path"] for one in json.loads((here / "found.json").read_text())["diagnostics"]]
+    assert sorted(told) == ["contracts/exp-v1.yaml", "contracts/softmax-v1.yaml"]
+
+
+def test_places_are_seen_from_the_top_of_the_repository(kernels, contract, here, monkeypatch):
+    (here / ".git").mkdir()
+    (here / "models" / "contracts").mkdir(parents=True)
+    (here / "models" / "contracts" / "ours.yaml").write_text(OURS)
+    (here / "models" / "contracts" / "own-v1.yaml").write_text(EXP)
+    (here / "test_softmax.py").rename(here / "models" / "test_softmax.py")
+    github = ("validate", "--no-run", "--format", "github")
+    done = contract(*github, "--root", "models", "models/contracts", kernels / "softmax-v1.yaml")
+    assert [line.partition(",")[0] for line in done.out.splitlines()[:-1]] == [
+        "::warning file=kernels/softmax-v1.yaml", "::warning file=models/contracts/own-v1.yaml",
+    ]  # fmt: skip
+    monkeypatch.chdir(here / "models")
+    assert contract(*github, "../kernels/softmax-v1.yaml").out.startswith("::warning file=kernels/softmax-v1.yaml,")
 
 
 def test_in_a_workspace_they_stand_beside_ours(kernels, contract, here):
@@ -119,6 +226,11 @@ def test_a_workspace_of_nothing_else_is_valid(kernels, contract, here):
     kernels.rename(here / "contracts")
     assert contract("validate").code == 0
     assert contract("validate", "--strict").code == 3
+    (here / "found.sarif").write_text("of an earlier run")
+    done = contract("validate", "--strict", "--format", "junit", "--output", "sarif=found.sarif")
+    assert 'name="contracts/exp-v1.yaml"' in done.out
+    (run,) = json.loads((here / "found.sarif").read_text())["runs"]
+    assert run["invocations"][0]["exitCode"] == done.code == 3
 
 
 def test_ours_and_theirs_can_be_named_together(kernels, contract, here):
@@ -189,6 +301,15 @@ def test_nothing_is_overwritten(kernels, contract, here):
     assert done.code == 4
     assert "exists already" in done.err
     assert (here / "contracts" / "exp-v1.yaml").read_bytes() == before
+
+
+def test_two_files_that_would_become_one_are_not_imported(kernels, contract, here):
+    (here / "others").mkdir()
+    (here / "others" / "exp-v1.yaml").write_text(EXP)
+    done = contract("import", "pv", "kernels/exp-v1.yaml", "others/exp-v1.yaml")
+    assert done.code == 4
+    assert "kernels/exp-v1.yaml and others/exp-v1.yaml would both become" in done.err
+    assert not (here / "contracts").exists()
 
 
 def test_what_is_invalid_is_not_imported(kernels, contract, here):

@@ -52,12 +52,24 @@ class Failure(Exception):
 
 def main() -> NoReturn:
     """Run the command and exit with its code. A traceback is shown only with ``--debug``."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets the rest
     signal.signal(signal.SIGTERM, _end_like_control_c)
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_what_is_closed() -> None:
+    """Whoever closes a stream (``2>&-``) wants none of it, which is no failure; no file of ours may take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _end_like_control_c(*_: object) -> NoReturn:
@@ -100,10 +112,14 @@ def _on_names_alone(arguments: list[str]) -> int | None:
     verb, *names = arguments or [""]
     if verb != "validate" or not names or any(one.startswith("-") for one in names):
         return None
-    from falsifiable.cli.pv import named_pv, tell_pv
+    from falsifiable.cli.pv import code_of_pv, named_pv, tell_passed_over, tell_pv
 
-    theirs, others = named_pv(names, None)
-    return None if others else tell_pv(theirs, strict=False, text=True)
+    theirs, others, passed_over = named_pv(names, None)
+    if others:
+        return None
+    tell_passed_over(passed_over)
+    tell_pv(theirs)
+    return code_of_pv(theirs, strict=False)
 
 
 def _tell(message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -197,18 +198,41 @@ def faults_told(faults: Iterable[Diagnostic]) -> ExitCode:
 
 
 def chosen_contracts(workspace: Workspace, names: Sequence[str]) -> tuple[Contract, ...]:
-    """The contracts named (by name or file), or all. Raises Failure for one that does not exist."""
+    """The contracts named (by name or file), each once, or all. Raises Failure for one that does not exist."""
     if not names:
         return tuple(workspace.contracts)
     by_name = {one.contract: one for one in workspace.contracts}
-    by_path = {one.path.resolve(): one for one in workspace.contracts if one.path}
-    chosen = []
+    by_path = {os.path.realpath(one.path): one for one in workspace.contracts if one.path}
+    chosen = {}
     for name in names:
-        found = by_name.get(name) or by_path.get(Path(name).resolve())
+        found = by_name.get(name) or by_path.get(os.path.realpath(name))
         if found is None:
-            raise Failure(f"there is no contract {name!r} in {workspace.root}; there are {', '.join(sorted(by_name))}")
-        chosen.append(found)
-    return tuple(chosen)
+            raise Failure(f"{_not_chosen(name, workspace)}; there are {', '.join(sorted(by_name)) or 'none'}")
+        chosen[found.contract] = found
+    return tuple(chosen.values())
+
+
+def _not_chosen(name: str, workspace: Workspace) -> str:
+    """Why nothing is found under ``name``."""
+    place = Path(name)
+    if not os.path.lexists(name):
+        is_file = os.sep in name or place.suffix in (".yaml", ".yml")
+        what = f"there is no file {name}, nor a contract of that name" if is_file else f"there is no contract {name!r}"
+        return f"{what} in {workspace.root}"
+    if place.is_dir():
+        return f"{name} is a folder without a contract; name another, or a contract of {workspace.root}"
+    from falsifiable.contracts.pv.dialect import speaks_pv
+    from falsifiable.contracts.yaml_reader import read_yaml
+    from falsifiable.validation.lint_cache import name_of_ours
+
+    file = read_yaml(place)
+    if file.root is None:
+        return f"{file.diagnostics[0]}; expected the name or the file of a contract of {workspace.root}"
+    if speaks_pv(file.root):
+        return f"{name} is written for pv, whose contracts contract validate checks; expected one of {workspace.root}"
+    if name_of_ours(file.root) is not None:
+        return f"{name} is not among the contracts of {workspace.root}; move it there, or name its own with --root"
+    return f"{name} is no contract: it has neither contract: nor falsifiers:, nor is it written for pv"
 
 
 def run_validation(

@@ -2,80 +2,179 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from falsifiable.cli.exit_codes import ExitCode
-from falsifiable.contracts.places import CONTRACT_SUFFIX, contract_paths, find_root
+from falsifiable.contracts.diagnostics import printable
+from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACT_SUFFIX, find_root
 from falsifiable.contracts.pv.file import PvFile
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace
+    from falsifiable.validation.lint_cache import LintCache
 
-_SUFFIXES = (CONTRACT_SUFFIX, ".yml")
+SUFFIXES = (CONTRACT_SUFFIX, ".yml")
+"""How the names of contracts of ``pv`` end."""
+_MOST_TOLD = 5
 
 
-def named_pv(names: Sequence[str], root: Path | None) -> tuple[tuple[PvFile, ...], tuple[str, ...]]:
-    """The contracts of ``pv`` among the files and folders named, judged, and the names that stand for anything else.
+class Named(NamedTuple):
+    """What the files and folders named hold.
 
-    A folder stands for all contracts below it. A file that is no YAML is among the first: it can be judged as it is.
-    Tests and files that they cite are sought in the workspace around ``root``, by default around this folder.
+    ``theirs`` are contracts of ``pv``, judged; ``others`` the names and files that stand for anything else;
+    ``passed_over`` the files in folders that are written neither for us nor for ``pv``.
+    """
+
+    theirs: tuple[PvFile, ...] = ()
+    others: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+
+
+def named_pv(names: Sequence[str], root: Path | None) -> Named:
+    """The contracts among the files and folders named, each file once, however often and by whichever path it is named.
+
+    A folder stands for all contracts below it; one that holds none is among the others. A file that is no YAML is
+    judged as one of ``pv``. Tests and files that contracts of ``pv`` cite are sought in the workspace around ``root``,
+    by default around this folder; contracts that they depend on may be ours, where those are named too.
     """
     if not names:
-        return (), ()
+        return Named()
     from falsifiable.contracts.pv.check import check_pv
     from falsifiable.validation.cache import Cache
     from falsifiable.validation.lint_cache import LintCache
 
-    theirs: list[PvFile] = []
-    others: list[str] = []
     known = LintCache(Cache())
+    reader = _NamesReader(known)
     for name in names:
-        paths = _files(name)
-        for path in paths:
-            file = known.read(path)
-            if file is not None:
-                theirs.append(file)
-            else:
-                others.append(path.as_posix())
-        if not paths:
-            others.append(name)
+        reader.add(name)
     known.keep()
-    return check_pv(theirs, root or find_root(Path.cwd())) if theirs else (), tuple(others)
+    place = root or find_root(Path.cwd())
+    theirs = check_pv(reader.theirs, place, contracts=known.ours.values()) if reader.theirs else ()
+    return Named(theirs, tuple(reader.others), tuple(reader.passed_over))
+
+
+class _NamesReader:
+    """Sorts what is named by the dialect it is written in."""
+
+    def __init__(self, known: LintCache) -> None:
+        self._known = known
+        self._is_contract: dict[str, bool] = {}
+        self._real_folders: dict[str, str] = {}
+        self.theirs: list[PvFile] = []
+        self.others: list[str] = []
+        self.passed_over: list[str] = []
+
+    def add(self, name: str) -> None:
+        """Read the file or folder of this name; what is neither is among the others."""
+        paths = _files(name)
+        neither = [path.as_posix() for path in paths if not self._read(path)]
+        if len(neither) == len(paths):
+            self.others.append(name)
+        else:
+            self.passed_over += neither
+
+    def _read(self, path: Path) -> bool:
+        """Whether the file is a contract, which is then listed unless it was before."""
+        identity = self._identity(path)
+        if identity not in self._is_contract:
+            file = self._known.read(path)
+            shown = path.as_posix()
+            if file is not None:
+                self.theirs.append(file)
+            elif shown in self._known.ours:
+                self.others.append(shown)
+            self._is_contract[identity] = file is not None or shown in self._known.ours
+        return self._is_contract[identity]
+
+    def _identity(self, path: Path) -> str:
+        """The real path of a file; that of its folder is sought once, because folders hold thousands of files."""
+        if os.path.islink(path):  # noqa: PTH114 - a tenth of the time
+            return os.path.realpath(path)
+        parent, name = os.path.split(path)
+        if parent not in self._real_folders:
+            self._real_folders[parent] = os.path.realpath(parent)
+        return f"{self._real_folders[parent]}{os.sep}{name}"
 
 
 def _files(name: str) -> list[Path]:
-    path = Path(name)
-    if path.is_dir():
-        return contract_paths(path)
-    return [path] if name.endswith(_SUFFIXES) and path.exists() else []
+    """The files that ``name`` stands for; one that is a link to nowhere is there, and told as unreadable."""
+    if os.path.isdir(name):  # noqa: PTH112
+        return _files_below(name)
+    return [Path(name)] if name.endswith(SUFFIXES) and os.path.lexists(name) else []
 
 
-def tell_pv(files: Sequence[PvFile], *, strict: bool, text: bool) -> ExitCode:
-    """The exit code that follows from contracts of ``pv``; with ``text``, also print their faults and their count."""
-    if text:
-        sys.stderr.write("".join(f"{fault}\n" for file in files for fault in file.diagnostics))
-        sys.stdout.write(f"{summary(files)}\n")
+def _files_below(folder: str) -> list[Path]:
+    """Every file in and below ``folder`` that may be a contract of ``pv``, which reads both endings; by path."""
+    walked = os.walk(folder)
+    found = (os.path.join(parent, one) for parent, folders, files in walked for one in (*folders, *files))  # noqa: PTH118
+    by_parts = sorted(one.split(os.sep) for one in found if one.endswith(SUFFIXES))  # noqa: PTH206 - as contract_paths
+    return [Path(os.sep.join(one)) for one in by_parts if one[-1] != ARTIFACTS_FILE]  # noqa: PTH118
+
+
+def tell_passed_over(files: Sequence[str]) -> None:
+    """Say which files of a folder were not looked at any further."""
+    if files:
+        more = f" and {len(files) - _MOST_TOLD} more" if len(files) > _MOST_TOLD else ""
+        names = f"{', '.join(map(printable, files[:_MOST_TOLD]))}{more}"
+        sys.stderr.write(f"note: passed over, because written neither for contract nor for pv: {names}\n")
+
+
+def code_of_pv(files: Sequence[PvFile], *, strict: bool) -> ExitCode:
+    """The exit code that follows from contracts of ``pv``: valid ones hold, unless all must have been examined."""
     if not all(one.valid for one in files):
         return ExitCode.INVALID
-    return ExitCode.NOTHING_EXAMINED if strict else ExitCode.HELD
+    return ExitCode.NOTHING_EXAMINED if strict and files else ExitCode.HELD
+
+
+def tell_pv(files: Sequence[PvFile], told: Collection[PvFile] = ()) -> None:
+    """Print the faults of contracts of ``pv``, but of those whose faults were ``told`` already, and their count."""
+    before = {_place(one) for one in told}
+    new = (one for one in files if _place(one) not in before)
+    sys.stderr.write("".join(f"{fault}\n" for file in new for fault in file.diagnostics))
+    sys.stdout.write(f"{summary(files)}\n")
+
+
+def _place(file: PvFile) -> str:
+    """Where a file lies: its folder with no link in it, and its own name."""
+    parent, name = os.path.split(file.source or file.path)
+    return os.path.join(os.path.realpath(parent), name)  # noqa: PTH118
 
 
 def only_pv() -> Workspace:
-    """The folder we are in, as a workspace without contracts: files of ``pv`` may lie anywhere."""
+    """The repository we are in, or this folder, as a workspace without contracts: files of ``pv`` may lie anywhere."""
     from falsifiable.contracts import Workspace
+    from falsifiable.report.formats.report import top_of_repository
 
-    return Workspace(Path.cwd(), Path.cwd(), (), (), {}, ())
+    root = top_of_repository(Path.cwd()) or Path.cwd()
+    return Workspace(root, root, (), (), {}, ())
 
 
 def with_pv(workspace: Workspace, files: Sequence[PvFile]) -> Workspace:
-    """The workspace with files of ``pv`` that were named beside it."""
+    """The workspace with the files of ``pv`` that were named beside it and are none of its own."""
     from dataclasses import replace
 
-    faults = [fault for file in files for fault in file.diagnostics]
-    return replace(workspace, pv=(*workspace.pv, *files), diagnostics=(*faults, *workspace.diagnostics))
+    own = {_place(one) for one in workspace.pv}
+    added = [_seen_from(workspace.root, one) for one in files if _place(one) not in own]
+    faults = [fault for file in added for fault in file.diagnostics]
+    return replace(workspace, pv=(*workspace.pv, *added), diagnostics=(*faults, *workspace.diagnostics))
+
+
+def _seen_from(root: Path, file: PvFile) -> PvFile:
+    """The file with its path relative to ``root``, as reports want it; one outside of the repository stays absolute."""
+    from dataclasses import replace
+
+    from falsifiable.report.formats.report import top_of_repository
+
+    place = Path(_place(file))
+    if not place.is_relative_to(top_of_repository(root) or root.resolve()):
+        path = place.as_posix()
+    else:
+        path = Path(os.path.relpath(place, root.resolve())).as_posix()
+    return replace(file, path=path, diagnostics=tuple(replace(one, path=path) for one in file.diagnostics))
 
 
 def summary(files: Sequence[PvFile]) -> str:

@@ -23,7 +23,7 @@ from falsifiable.cli.common import (
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
 from falsifiable.cli.outputs import Outputs, report_options
-from falsifiable.cli.pv import named_pv, only_pv, summary, tell_pv, with_pv
+from falsifiable.cli.pv import code_of_pv, named_pv, only_pv, summary, tell_passed_over, tell_pv, with_pv
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace
@@ -58,7 +58,8 @@ def command(
     stands, wherever it lies: by pv's own rules, and for what pv misses.
 
     Roles are bound by artifacts.yaml, by --run and by --artifact, the last winning. A verdict already reached on the
-    same bytes with the same code is not computed again. Only the cache is written to, and what --output names.
+    same bytes with the same code is not computed again. Only the cache is written to, and what --output names: a
+    report that lies there from before is removed before anything else is done.
 
     \b
     Examples:
@@ -71,19 +72,25 @@ def command(
     --strict: something stayed inconclusive), 4 wrong usage or invalid contract.
     """
     reports = Outputs(form, outputs, strict=strict)
-    theirs, others = named_pv(asked.contracts, asked.root)
-    pv_code = tell_pv(theirs, strict=strict, text=reports.for_a_person) if theirs else ExitCode.HELD
+    theirs, others, passed_over = named_pv(asked.contracts, asked.root)
+    tell_passed_over(passed_over)
+    pv_code = code_of_pv(theirs, strict=strict)
     if theirs and (not others or pv_code == ExitCode.INVALID):
-        if reports.asked:
-            reports.unrun(with_pv(only_pv(), theirs), pv_code)
+        if reports.for_a_person:
+            tell_pv(theirs)
+        reports.unrun(with_pv(only_pv(), theirs), pv_code)
         return pv_code
     asked = replace(asked, contracts=others)
     workspace, catalogue = _opened(asked, reports)
+    if theirs and reports.for_a_person:
+        tell_pv(theirs, told=workspace.pv)
     workspace = with_pv(workspace, theirs)
     if workspace.pv and not others:
         click.echo(summary(workspace.pv), err=True)
         if not workspace.contracts:
-            return ExitCode.NOTHING_EXAMINED if strict else ExitCode.HELD
+            pv_code = code_of_pv(workspace.pv, strict=strict)
+            reports.unrun(workspace, pv_code)
+            return pv_code
     if no_run:
         return _only_read(asked, workspace, reports)
     where = Where(executor, resources)
@@ -91,7 +98,9 @@ def command(
         return validate_fleet(
             asked, many, where, workspace, catalogue, strict=strict, record=record, form=form, outputs=outputs
         )
-    results = _run(asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose)
+    results = _run(
+        asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose, pv_code=pv_code
+    )
     return combined([pv_code, exit_code(results, strict=strict)])
 
 
@@ -130,13 +139,14 @@ def _run(
     strict: bool,
     record: bool,
     verbose: bool,
+    pv_code: ExitCode,
 ) -> tuple[ContractResult, ...]:
     """Run the falsifiers, tell what came of them and, where asked, record it."""
     from falsifiable.cli.standing import judging_code, record_results, recorded_and_local, recorder_of
 
     # Evidence speaks for bytes: what is to be recorded is read again.
     asked = replace(asked, rehash=asked.rehash or record)
-    listeners = [reports.listening(workspace)]
+    listeners = [reports.listening(workspace, beside=pv_code)]
     streaming = record and where.on_cluster
     if streaming:
         listeners.append(recorder_of(workspace, judging_code(catalogue)))
