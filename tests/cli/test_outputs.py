@@ -146,6 +146,13 @@ def test_no_report_of_an_earlier_run_is_taken_for_one_of_this(contract, here, wr
     assert (here / "folder").is_dir()
 
 
+def test_a_report_that_never_can_be_written_is_told_before_anything_runs(contract, here):
+    (here / "loop").symlink_to("loop")
+    done = contract("validate", "there-is-none", "--output", "json=loop")
+    assert done.code == 2
+    assert "loop: what lies there cannot be replaced: Too many levels of symbolic links" in done.err
+
+
 def test_the_exit_code_in_a_report_is_that_of_the_process(contract, here, specimens):
     (here / "contracts").mkdir()
     (here / "contracts" / "ours.yaml").write_text(OURS)

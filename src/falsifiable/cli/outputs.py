@@ -71,12 +71,12 @@ def _remove_report(file: Path) -> None:
     try:
         if stat.S_ISREG(file.lstat().st_mode):
             file.unlink()
+        file.stat()  # a link to itself can never be written through
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise Failure(
-            f"{file}: the report of an earlier run cannot be removed: {error.strerror}; name another file after "
-            "--output",
+            f"{file}: what lies there cannot be replaced: {error.strerror}; name another file after --output",
             ExitCode.COULD_NOT_RUN,
         ) from error
 
