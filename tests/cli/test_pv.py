@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from falsifiable.cli.common import chosen_contracts, open_workspace
+
 SOFTMAX = """\
 metadata:
   {version: "1.0", description: "Softmax \\u2014 \\"stable\\"", references: [Bridle (1990)], depends_on: [exp-v1]}
@@ -100,6 +102,9 @@ def test_a_contract_of_theirs_may_depend_on_one_of_ours(kernels, contract, here)
 
 def test_other_files_of_a_folder_are_passed_over_and_told(kernels, contract, here):
     (here / "mkdocs.yml").write_text("site_name: Softmax\n")
+    (here / ".tools").mkdir()
+    (here / ".tools" / "list.yaml").write_text("- [\n")
+    (here / ".hooks.yaml").write_text("- [\n")
     done = contract("validate", ".")
     assert done.code == 0
     assert "passed over, because written neither for contract nor for pv: mkdocs.yml\n" in done.err
@@ -113,12 +118,14 @@ def test_a_folder_of_a_workspace_means_its_contracts(contract, here):
     for name in (".", "contracts"):
         done = contract("validate", "--no-run", name)
         assert (done.code, done.out) == (0, "1 contract with 1 falsifier: valid\n"), done.err
+    known = chosen_contracts(open_workspace(here)[0], ["contracts", "ours"])
+    assert [one.contract for one in known] == ["ours"]
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("missing.yaml", "there is no file missing.yaml, nor a contract of that name"),
+        ("missing.yaml", "missing.yaml does not exist"),
         ("empty", "empty is a folder without a contract"),
         ("neither.yaml", "neither.yaml is no contract: it has neither contract: nor falsifiers:"),
         ("elsewhere.yaml", "elsewhere.yaml is not among the contracts of"),

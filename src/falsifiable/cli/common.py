@@ -198,17 +198,19 @@ def faults_told(faults: Iterable[Diagnostic]) -> ExitCode:
 
 
 def chosen_contracts(workspace: Workspace, names: Sequence[str]) -> tuple[Contract, ...]:
-    """The contracts named (by name or file), each once, or all. Raises Failure for one that does not exist."""
+    """The contracts named (by name, file or folder), each once, or all. Raises Failure for one that does not exist."""
     if not names:
         return tuple(workspace.contracts)
     by_name = {one.contract: one for one in workspace.contracts}
     by_path = {os.path.realpath(one.path): one for one in workspace.contracts if one.path}
-    chosen = {}
+    chosen: dict[str, Contract] = {}
     for name in names:
-        found = by_name.get(name) or by_path.get(os.path.realpath(name))
-        if found is None:
-            raise Failure(f"{_not_chosen(name, workspace)}; there are {', '.join(sorted(by_name)) or 'none'}")
-        chosen[found.contract] = found
+        place = os.path.realpath(name)
+        one = by_name.get(name) or by_path.get(place)
+        found = [one] if one else [below for path, below in by_path.items() if path.startswith(place + os.sep)]
+        if not found:
+            raise Failure(_not_chosen(name, workspace))
+        chosen |= {one.contract: one for one in found}
     return tuple(chosen.values())
 
 
@@ -216,9 +218,10 @@ def _not_chosen(name: str, workspace: Workspace) -> str:
     """Why nothing is found under ``name``."""
     place = Path(name)
     if not os.path.lexists(name):
-        is_file = os.sep in name or place.suffix in (".yaml", ".yml")
-        what = f"there is no file {name}, nor a contract of that name" if is_file else f"there is no contract {name!r}"
-        return f"{what} in {workspace.root}"
+        if os.sep in name or place.suffix in (".yaml", ".yml"):
+            return f"{name} does not exist, and is no name of a contract of {workspace.root}"
+        there = ", ".join(sorted(one.contract for one in workspace.contracts)) or "none"
+        return f"there is no contract {name!r} in {workspace.root}; there are {there}"
     if place.is_dir():
         return f"{name} is a folder without a contract; name another, or a contract of {workspace.root}"
     from falsifiable.contracts.pv.dialect import speaks_pv

@@ -37,9 +37,9 @@ class Named(NamedTuple):
 def named_pv(names: Sequence[str], root: Path | None) -> Named:
     """The contracts among the files and folders named, each file once, however often and by whichever path it is named.
 
-    A folder stands for all contracts below it; one that holds none is among the others. A file that is no YAML is
-    judged as one of ``pv``. Tests and files that contracts of ``pv`` cite are sought in the workspace around ``root``,
-    by default around this folder; contracts that they depend on may be ours, where those are named too.
+    A folder stands for all contracts below it that are not hidden; one that holds none is among the others. A file that
+    is no YAML is judged as one of ``pv``. Tests and files that contracts of ``pv`` cite are sought in the workspace
+    around ``root``, by default around this folder; contracts that they depend on may be ours, if named too.
     """
     if not names:
         return Named()
@@ -108,11 +108,17 @@ def _files(name: str) -> list[Path]:
 
 
 def _files_below(folder: str) -> list[Path]:
-    """Every file in and below ``folder`` that may be a contract of ``pv``, which reads both endings; by path."""
-    walked = os.walk(folder)
-    found = (os.path.join(parent, one) for parent, folders, files in walked for one in (*folders, *files))  # noqa: PTH118
-    by_parts = sorted(one.split(os.sep) for one in found if one.endswith(SUFFIXES))  # noqa: PTH206 - as contract_paths
-    return [Path(os.sep.join(one)) for one in by_parts if one[-1] != ARTIFACTS_FILE]  # noqa: PTH118
+    """Every file in and below ``folder`` that may be a contract of ``pv``, which reads both endings; by path.
+
+    What is hidden is left out: it belongs to tools (``.git``, ``.pre-commit-config.yaml``). artifacts.yaml is ours.
+    """
+    found: list[str] = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        names = (one for one in (*folders, *files) if one.endswith(SUFFIXES))
+        found += (os.path.join(parent, one) for one in names if not one.startswith(".") and one != ARTIFACTS_FILE)  # noqa: PTH118
+    by_parts = sorted(one.split(os.sep) for one in found)  # noqa: PTH206 - texts, as in contract_paths
+    return [Path(os.sep.join(one)) for one in by_parts]  # noqa: PTH118
 
 
 def tell_passed_over(files: Sequence[str]) -> None:
@@ -133,7 +139,7 @@ def code_of_pv(files: Sequence[PvFile], *, strict: bool) -> ExitCode:
 def tell_pv(files: Sequence[PvFile], told: Collection[PvFile] = ()) -> None:
     """Print the faults of contracts of ``pv``, but of those whose faults were ``told`` already, and their count."""
     before = {_place(one) for one in told}
-    new = (one for one in files if _place(one) not in before)
+    new = [one for one in files if _place(one) not in before] if before else files
     sys.stderr.write("".join(f"{fault}\n" for file in new for fault in file.diagnostics))
     sys.stdout.write(f"{summary(files)}\n")
 
