@@ -54,9 +54,8 @@ def command(
 ) -> int:
     """Check all contracts (or those named), and run every falsifier whose artifacts are bound.
 
-    CONTRACT is the name of a contract, its file, or a folder that stands for all below it that are not hidden. A file in
-    the dialect of pv (.yaml or .yml) is checked as it stands, wherever it lies: by pv's own rules, and for what pv
-    misses.
+    CONTRACT is a name, a file, or a folder, which stands for all below it that are not hidden. A file in the dialect
+    of pv (.yaml or .yml) is checked as it stands, wherever it lies: by pv's own rules, and for what pv misses.
 
     Roles are bound by artifacts.yaml, by --run and by --artifact, the last winning. A verdict already reached on the
     same bytes with the same code is not computed again. Only the cache is written to, and what --output names: a
