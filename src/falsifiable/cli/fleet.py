@@ -97,7 +97,7 @@ def _resources(ctx: click.Context, param: click.Parameter, given: Iterable[str])
 def validate_fleet(
     asked: Asked, many: str, where: Where, workspace: Workspace, catalogue: Catalogue,
     *, strict: bool, record: bool, form: str, outputs: Collection[Path] = (),
-) -> int:  # fmt: skip
+) -> ExitCode:  # fmt: skip
     """``contract validate --many``: print the summary; the exit code of all items together."""
     from falsifiable.report.fleet import Fleet
     from falsifiable.report.progress import progress

@@ -95,9 +95,10 @@ def command(
         return _only_read(asked, workspace, reports)
     where = Where(executor, resources)
     if many is not None:
-        return validate_fleet(
+        fleet_code = validate_fleet(
             asked, many, where, workspace, catalogue, strict=strict, record=record, form=form, outputs=outputs
         )
+        return combined([pv_code, fleet_code])
     results = _run(
         asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose, pv_code=pv_code
     )
