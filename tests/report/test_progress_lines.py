@@ -70,7 +70,7 @@ def test_one_line_for_each_contract_as_it_finishes():
     log.progress(Finished(()))
     assert log.lines == [
         "3 falsifiers to judge, 1 of them known already",
-        "[3/3] shop: 1 held, 1 vacuous, 1 falsified",
+        "[3/3] shop: 1 held, 1 falsified, 1 vacuous",
     ]
 
 

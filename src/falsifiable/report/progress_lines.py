@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from falsifiable.report.formats.report import MARKS, mark_of
+from falsifiable.report.formats.report import Mark, mark_of
 from falsifiable.report.manner import MOST_LINES, SECONDS_BETWEEN
 from falsifiable.report.text import clean, counted
 from falsifiable.validation.events import Challenged, ContractJudged, Event, Finished, Judged, Lost, Planned, Started
 from falsifiable.validation.results import ContractResult
 
+_IN_ORDER: tuple[Mark, ...] = ("held", "falsified", "inconclusive", "vacuous", "could not run")
 _MOST_NAMED = 5
 
 
@@ -71,7 +72,7 @@ class ProgressLines:
         self._contracts += 1
         if self._contracts < MOST_LINES:
             marks = Counter(map(mark_of, result.judgements))
-            said = ", ".join(f"{marks[one]} {one}" for one in reversed(MARKS) if marks[one])
+            said = ", ".join(f"{marks[one]} {one}" for one in _IN_ORDER if marks[one])
             self._say(f"{self._far()} {clean(result.contract)}: {said or 'no falsifier'}")
         elif self._contracts == MOST_LINES:
             self._say(f"{self._far()} {clean(result.contract)}; the others are summed up every {SECONDS_BETWEEN:.0f} s")
