@@ -30,6 +30,8 @@ from falsifiable.contracts.pv.shape import CONTRACT, Block, Key
 
 SAMPLES = ROOT.parent / "shared" / "data" / "pv"
 PAGE = Path(__file__).parent / "STATIC.md"
+COMMAND = str(Path(sys.executable).with_name("contract"))
+"""The command as it is installed: a script of four lines that calls ``main``."""
 ROUNDS = 15
 SIZES = (10, 100, 1_000, 10_000)
 PV_SECONDS = 1.45e-3
@@ -61,7 +63,7 @@ class Run:
 
 
 def run(arguments: Sequence[str], cache: Path) -> Run:
-    """Run a Python module. Raises RuntimeError where it ends with neither 0 nor a finding (1 or 4)."""
+    """Run the interpreter on ``arguments``. Raises RuntimeError where it ends with neither 0 nor a finding (1 or 4)."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment |= {
         "FALSIFIABLE_CACHE": str(cache),
@@ -85,7 +87,7 @@ def sides(samples: Path, folder: Path, rounds: int) -> dict[str, list[Run]]:
     """Per side one run for each round, the sides in turn; a round more, which compiles, is not counted."""
     cache, schema = folder / "cache", folder / "pv.schema.json"
     schema.write_text(json.dumps(pv_schema()), encoding="utf-8")
-    validate = ["-m", "falsifiable", "validate", str(samples)]
+    validate = [COMMAND, "validate", str(samples)]
     files = [str(path) for path in sorted(samples.rglob("*.yaml"))]
     calls = {"interpreter": ["-c", "pass"], "first": validate, "again": validate}
     if find_spec("check_jsonschema") is not None:
@@ -154,7 +156,7 @@ def growth(samples: Path, folder: Path, sizes: Sequence[int]) -> Iterator[tuple[
         for _ in range(3 if count <= 1_000 else 1):
             shutil.rmtree(folder / "cache", ignore_errors=True)
             for runs in (first, again):
-                runs.append(run(["-m", "falsifiable", "validate", str(contracts)], folder / "cache"))
+                runs.append(run([COMMAND, "validate", str(contracts)], folder / "cache"))
         shutil.rmtree(contracts)
         print(".", end="", file=sys.stderr, flush=True)
         yield count, min(first, key=lambda one: one.seconds), min(again, key=lambda one: one.seconds)

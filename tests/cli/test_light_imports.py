@@ -56,6 +56,7 @@ def test_no_heavy_library_is_imported(shop, arguments, monkeypatch):
 WHAT_READS = ("yaml", "falsifiable.contracts.yaml_reader", "falsifiable.contracts.pv.parts")
 WHAT_RUNS = (
     "click",
+    "dataclasses",
     "falsifiable.artifacts",
     "falsifiable.contracts.workspace",
     "falsifiable.falsifier",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import click
 
@@ -32,7 +31,7 @@ def info(form: str) -> None:
     cache = Cache()
     held = cache.contents()
     if form == "json":
-        rooms = {room: asdict(one) for room, one in held.items()}
+        rooms = {room: one._asdict() for room, one in held.items()}
         click.echo(json.dumps({"folder": str(cache.folder), "most_bytes": MOST_BYTES, "rooms": rooms}, indent=2))
         return
     click.echo(cache.folder)

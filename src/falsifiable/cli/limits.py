@@ -21,7 +21,7 @@ def command(form: str) -> None:
     from falsifiable.artifacts.limits import DEFAULT_LIMITS
     from falsifiable.contracts.limits import DEFAULT_LIMITS as CONTRACT_LIMITS
 
-    limits = {"artifacts": asdict(DEFAULT_LIMITS), "contracts": asdict(CONTRACT_LIMITS)}
+    limits = {"artifacts": asdict(DEFAULT_LIMITS), "contracts": CONTRACT_LIMITS._asdict()}
     if form == "json":
         click.echo(json.dumps(limits, indent=2))
         return

@@ -171,8 +171,6 @@ def with_pv(workspace: Workspace, files: Sequence[PvFile]) -> Workspace:
 
 def _seen_from(root: Path, file: PvFile) -> PvFile:
     """The file with its path relative to ``root``, as reports want it; one outside of the repository stays absolute."""
-    from dataclasses import replace
-
     from falsifiable.report.formats.report import top_of_repository
 
     place = Path(_place(file))
@@ -180,7 +178,7 @@ def _seen_from(root: Path, file: PvFile) -> PvFile:
         path = place.as_posix()
     else:
         path = Path(os.path.relpath(place, root.resolve())).as_posix()
-    return replace(file, path=path, diagnostics=tuple(replace(one, path=path) for one in file.diagnostics))
+    return file._replace(path=path, diagnostics=tuple(one.moved(path) for one in file.diagnostics))
 
 
 def summary(files: Sequence[PvFile]) -> str:

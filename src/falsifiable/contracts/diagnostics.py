@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
 from falsifiable.contracts.spelling import nearest
@@ -22,8 +21,17 @@ class Position(NamedTuple):
     column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class _Fault(NamedTuple):
+    rule: str
+    severity: Severity
+    path: str
+    line: int
+    column: int
+    message: str
+    hint: str
+
+
+class Diagnostic(_Fault):
     """One fault of one file.
 
     ``path`` is shown as given (relative to the workspace root where there is one), ``line`` and ``column`` count from 1
@@ -32,17 +40,17 @@ class Diagnostic:
     listener has to remember to.
     """
 
-    rule: str
-    severity: Severity
-    path: str
-    line: int
-    column: int
-    message: str
-    hint: str = ""
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for name in ("path", "message", "hint"):
-            object.__setattr__(self, name, printable(getattr(self, name)))
+    def __new__(
+        cls, rule: str, severity: Severity, path: str, line: int, column: int, message: str, hint: str = ""
+    ) -> Diagnostic:
+        """The fault, its texts made printable."""
+        return super().__new__(cls, rule, severity, printable(path), line, column, printable(message), printable(hint))
+
+    def moved(self, path: str) -> Diagnostic:
+        """The same fault of the file shown as ``path``."""
+        return self._replace(path=printable(path))
 
     @property
     def place(self) -> str:
@@ -62,7 +70,7 @@ class Diagnostic:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; ``Diagnostic(**d.to_json()) == d``."""
-        return asdict(self)
+        return self._asdict()
 
 
 def printable(text: str) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ContractLimits:
+class ContractLimits(NamedTuple):
     """Limits of the YAML files people write: contracts, ``artifacts.yaml``, amendments. Each name ends in its unit.
 
     The defaults leave a contract of several hundred falsifiers far below every limit, and keep the worst file that
     passes them well under a second and 256 MB.
     """
 
-    max_contract_bytes: int = field(default=1024 * 1024, metadata={"description": "size of one file"})
-    max_nesting_depth: int = field(default=32, metadata={"description": "mappings and lists inside each other"})
-    max_nodes: int = field(default=20_000, metadata={"description": "mappings, lists, keys and values of one file"})
-    max_scalar_characters: int = field(default=10_000, metadata={"description": "length of one text, key or number"})
-    max_amendment_characters: int = field(default=40_000, metadata={"description": "length of one amendment"})
-    max_integer_digits: int = field(default=100, metadata={"description": "digits of one whole number"})
-    max_faults: int = field(default=100, metadata={"description": "faults reported of one file"})
+    max_contract_bytes: int = 1024 * 1024  # size of one file
+    max_nesting_depth: int = 32  # mappings and lists inside each other
+    max_nodes: int = 20_000  # mappings, lists, keys and values of one file
+    max_scalar_characters: int = 10_000  # length of one text, key or number
+    max_amendment_characters: int = 40_000  # length of one amendment
+    max_integer_digits: int = 100  # digits of one whole number
+    max_faults: int = 100  # faults reported of one file
 
 
 DEFAULT_LIMITS = ContractLimits()

@@ -9,9 +9,9 @@ what a file means must be readable from the file, once, top to bottom.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -37,8 +37,7 @@ _made = tuple.__new__
 """Makes a named tuple of its fields in half the time of calling its class; a file has hundreds."""
 
 
-@dataclass(frozen=True, slots=True)
-class YamlFile:
+class YamlFile(NamedTuple):
     """What one YAML file holds: ``root`` is None where no tree could be built; ``digest`` is over the raw bytes."""
 
     path: str
@@ -77,24 +76,9 @@ def read_yaml(
     return YamlFile(name, hashlib.sha256(raw).hexdigest(), root, faults.sorted())
 
 
-@dataclass(slots=True)
-class _OpenCollection:
-    """A mapping or list whose end has not been read yet."""
-
-    position: Position
-    is_mapping: bool
-    faulty: bool
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, Entry] = field(default_factory=dict)
-    wants_key: bool = False
-    key: tuple[str, Position] | None = None
-
-    def closed(self) -> Node:
-        if self.faulty:
-            return FaultyNode(self.position)
-        if self.is_mapping:
-            return MappingNode(self.position, tuple(self.entries.values()))
-        return SequenceNode(self.position, tuple(self.items))
+_Key = tuple[str, Position]
+_DROPPED: _Key = ("", Position())
+"""In place of a key that was refused: what follows is its value, and is dropped."""
 
 
 class _TreeReader:
@@ -106,12 +90,6 @@ class _TreeReader:
         self._limits = limits
         self._may_be_empty = may_be_empty
         self._shorter = shorter
-        self._open: list[_OpenCollection] = []
-        self._above: _OpenCollection | None = None
-        self._longest = limits.max_scalar_characters
-        self._most = limits.max_nodes
-        self._root: Node | None = None
-        self._nodes = 0
         self._documents = 0
         self._anchors_reported = False
 
@@ -119,21 +97,75 @@ class _TreeReader:
         """The top mapping; None where it is something else. Raises UnreadableError after reporting why."""
         self._refuse_directives()
         try:
-            for event in iter(yaml.CSafeLoader(self._text).get_event, None):
-                kind = type(event)
-                if kind is yaml.ScalarEvent:
-                    self._scalar(event)
-                elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                    self._enter(event, kind is yaml.MappingStartEvent)
-                elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                    self._leave()
-                elif kind is yaml.AliasEvent:
-                    self._place(FaultyNode(self._begun(event)))
-                elif kind is yaml.DocumentStartEvent:
-                    self._document(event)
+            return self._top(self._tree())
         except yaml.YAMLError as error:
             self._syntax_error(error)
-        return self._top()
+
+    def _tree(self) -> Node | None:  # noqa: C901 - one loop, see below
+        """The root; None where the file has no content.
+
+        One loop, and what belongs to the open collection in local names: most events are keys and plain words, and a
+        call for each takes as long as all else that is done with them. ``key`` is the one whose value comes next; None
+        where a key comes next. Around the root lies a list, the document.
+        """
+        limits = self._limits
+        next_event: Callable[[], Any] = yaml.CSafeLoader(self._text).get_event
+        longest, deepest, most, nodes = limits.max_scalar_characters, limits.max_nesting_depth, limits.max_nodes, 0
+        scalar, mapping, sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+        enclosing: list[tuple[Any, ...]] = []
+        start, faulty = Position(), False
+        items: list[Node] = []
+        entries: dict[str, Entry] | None = None
+        key: _Key | None = None
+        node: Node
+        while (event := next_event()) is not None:
+            kind = type(event)
+            if kind is scalar:
+                nodes += 1
+                mark, text = event.start_mark, event.value
+                position = _made(Position, (mark.line + 1, mark.column + 1))
+                if event.tag is not None or event.anchor is not None or len(text) > longest or nodes > most:
+                    node = self._unusual(event, position, nodes)
+                elif text[:1] in MEANINGFUL_STARTS and not event.style:
+                    node = self._resolved(position, text)
+                elif entries is not None and key is None and text not in entries and text != "<<":
+                    key = (text, position)
+                    continue
+                else:
+                    node = _made(ScalarNode, (position, text, text))
+            elif kind is mapping or kind is sequence:
+                nodes += 1
+                mark, wants_key = event.start_mark, entries is not None and key is None
+                enclosing.append((start, faulty, items, entries, key))
+                start, faulty, key = _made(Position, (mark.line + 1, mark.column + 1)), event.tag is not None, None
+                if faulty or event.anchor is not None or wants_key or nodes > most or len(enclosing) > deepest:
+                    self._refuse_start(event, start, nodes, len(enclosing), wants_key)
+                items, entries = [], {} if kind is mapping else None
+                continue
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                if faulty:
+                    node = FaultyNode(start)
+                elif entries is not None:
+                    node = _made(MappingNode, (start, tuple(entries.values())))
+                else:
+                    node = _made(SequenceNode, (start, tuple(items)))
+                start, faulty, items, entries, key = enclosing.pop()
+            elif kind is yaml.AliasEvent:
+                nodes += 1
+                node = self._alias(event, nodes)
+            else:
+                if kind is yaml.DocumentStartEvent:
+                    self._document(event)
+                continue
+            if entries is None:
+                items.append(node)
+            elif key is None:
+                key = self._key(entries, node)
+            else:
+                if key is not _DROPPED:
+                    entries[key[0]] = _made(Entry, (*key, node))
+                key = None
+        return items[0] if items else None
 
     def _document(self, event: yaml.Event) -> None:
         self._documents += 1
@@ -141,15 +173,15 @@ class _TreeReader:
             message = "a second document starts here; a file holds one"
             self._stop("YAML-DOCUMENTS", _start(event), message, "remove the '---', or use two files")
 
-    def _top(self) -> MappingNode | None:
-        if self._root is None or (isinstance(self._root, ScalarNode) and self._root.value is None):
+    def _top(self, root: Node | None) -> MappingNode | None:
+        if root is None or (isinstance(root, ScalarNode) and root.value is None):
             if self._may_be_empty:
                 return MappingNode(Position(), ())
             self._stop("YAML-EMPTY", Position(), "the file is empty, expected a mapping of keys to values", "")
-        if isinstance(self._root, SequenceNode | ScalarNode):
-            message = f"expected a mapping at the top of the file, got {described(self._root)}"
-            self._stop("YAML-NOT-A-MAPPING", self._root.position, message, "start with 'key: value' lines")
-        return self._root if isinstance(self._root, MappingNode) else None
+        if isinstance(root, SequenceNode | ScalarNode):
+            message = f"expected a mapping at the top of the file, got {described(root)}"
+            self._stop("YAML-NOT-A-MAPPING", root.position, message, "start with 'key: value' lines")
+        return root if isinstance(root, MappingNode) else None
 
     def _refuse_directives(self) -> None:
         """Stop at a ``%YAML`` or ``%TAG`` line: libyaml compares each with all before it, minutes for one megabyte."""
@@ -159,7 +191,7 @@ class _TreeReader:
             if line.strip() and not line.lstrip().startswith("#"):
                 return
 
-    def _syntax_error(self, error: yaml.YAMLError) -> None:
+    def _syntax_error(self, error: yaml.YAMLError) -> NoReturn:
         mark = getattr(error, "problem_mark", None)
         if "end of stream" in str(getattr(error, "problem", "")):
             mark = getattr(error, "context_mark", None) or mark  # where the open quote starts, not where the file ends
@@ -175,20 +207,14 @@ class _TreeReader:
         hint = next((hint for part, hint in _SYNTAX_HINTS.items() if part in message), "")
         self._stop("YAML-SYNTAX", position, message, hint)
 
-    def _stop(self, rule: str, position: Position, message: str, hint: str) -> None:
+    def _stop(self, rule: str, position: Position, message: str, hint: str) -> NoReturn:
         self._faults.add(rule, position, message, hint)
         raise UnreadableError
 
-    def _begun(self, event: Any) -> Position:
-        """Where a node starts, after it has been counted and its anchor reported."""
-        position = _start(event)
-        self._nodes += 1
-        self._looked_at(event, position)
-        return position
-
-    def _looked_at(self, event: Any, position: Position) -> None:
-        if self._nodes > self._most:
-            message = f"more than {self._most} keys and values in one file"
+    def _looked_at(self, event: Any, position: Position, nodes: int) -> None:
+        """Refuse the node where it is one too many, and report its anchor."""
+        if nodes > self._limits.max_nodes:
+            message = f"more than {self._limits.max_nodes} keys and values in one file"
             self._stop("YAML-TOO-MANY-NODES", position, message, self._shorter)
         if event.anchor is not None and not self._anchors_reported:
             self._report_anchor(event, position)
@@ -204,43 +230,27 @@ class _TreeReader:
         shown = tag.replace("tag:yaml.org,2002:", "!!")
         self._faults.add("YAML-TAG", position, f"the tag {quoted(shown)}: tags are not allowed", "remove the tag")
 
-    def _enter(self, event: Any, is_mapping: bool) -> None:
-        position, tag = self._begun(event), event.tag
-        if tag is not None:
-            self._refuse_tag(tag, position)
-        depth = self._limits.max_nesting_depth
-        if len(self._open) >= depth:
-            message = f"nested deeper than {depth} mappings and lists"
+    def _refuse_start(self, event: Any, position: Position, nodes: int, depth: int, is_key: bool) -> None:
+        """Report what is wrong with the beginning of a mapping or list, or stop."""
+        self._looked_at(event, position, nodes)
+        if event.tag is not None:
+            self._refuse_tag(event.tag, position)
+        if depth > self._limits.max_nesting_depth:
+            message = f"nested deeper than {self._limits.max_nesting_depth} mappings and lists"
             self._stop("YAML-TOO-DEEP", position, message, "a contract needs about five")
-        if self._above is not None and self._above.wants_key:
+        if is_key:
             message = "a list or mapping stands where a key is expected"
             self._faults.add("YAML-KEY", position, message, "keys are texts; quote a text that starts with [, { or ?")
-        self._above = _OpenCollection(position, is_mapping, tag is not None, wants_key=is_mapping)
-        self._open.append(self._above)
 
-    def _leave(self) -> None:
-        finished = self._open.pop()
-        self._above = self._open[-1] if self._open else None
-        self._place(finished.closed())
+    def _alias(self, event: Any, nodes: int) -> FaultyNode:
+        position = _start(event)
+        self._looked_at(event, position, nodes)
+        return FaultyNode(position)
 
-    def _scalar(self, event: Any) -> None:
-        """Take a scalar: most of a file are keys and plain words, which need no more than a look."""
-        mark, text, above = event.start_mark, event.value, self._above
-        position = _made(Position, (mark.line + 1, mark.column + 1))
-        self._nodes += 1
-        if event.tag is not None or event.anchor is not None or len(text) > self._longest or self._nodes > self._most:
-            self._place(self._unusual(event, position))
-        elif not event.style and text[:1] in MEANINGFUL_STARTS:
-            self._place(self._resolved(position, text))
-        elif above is not None and above.wants_key and text not in above.entries and text != "<<":
-            above.key, above.wants_key = (text, position), False
-        else:
-            self._place(_made(ScalarNode, (position, text, text)))
-
-    def _unusual(self, event: Any, position: Position) -> Node:
+    def _unusual(self, event: Any, position: Position, nodes: int) -> Node:
         """A scalar with something that is to be reported."""
-        self._looked_at(event, position)
-        text, longest = event.value, self._longest
+        self._looked_at(event, position, nodes)
+        text, longest = event.value, self._limits.max_scalar_characters
         if event.tag is not None:
             self._refuse_tag(event.tag, position)
         if len(text) > longest:
@@ -259,39 +269,23 @@ class _TreeReader:
             self._faults.add("YAML-NUMBER", position, str(error), hint)
             return FaultyNode(position)
 
-    def _place(self, node: Node) -> None:
-        """Hand a finished node to the collection it stands in, as a key, a value or an item."""
-        above = self._above
-        if above is None:
-            self._root = node
-        elif not above.is_mapping:
-            above.items.append(node)
-        elif above.wants_key:
-            above.key, above.wants_key = self._key(above, node), False
-        else:
-            above.wants_key = True
-            if above.key is not None:
-                key, position = above.key
-                above.entries[key] = _made(Entry, (key, position, node))
-
-    def _key(self, mapping: _OpenCollection, node: Node) -> tuple[str, Position] | None:
-        """The key ``node`` is, or None where it is none and its value is to be dropped."""
+    def _key(self, entries: Mapping[str, Entry], node: Node) -> _Key:
+        """The key ``node`` is, or the dropped one where it is none."""
         if not isinstance(node, ScalarNode):
-            return None
+            return _DROPPED
         if not isinstance(node.value, str):
             message = f"a key must be a text, got {described(node)}"
             self._faults.add("YAML-KEY", node.position, message, f'quote it: "{shortened(node.text)}"')
-            return None
+            return _DROPPED
         if node.value == "<<":
             message = "merge keys ('<<') are not allowed"
             self._faults.add("YAML-MERGE-KEY", node.position, message, "write the keys out in each place")
-            return None
-        if node.value in mapping.entries:
-            first = mapping.entries[node.value].position.line
-            again = node.position.line
+            return _DROPPED
+        if node.value in entries:
+            first, again = entries[node.value].position.line, node.position.line
             message = f"the key {quoted(node.value)} stands twice: in line {first} and in line {again}"
             self._faults.add("YAML-DUPLICATE-KEY", node.position, message, "remove one of the two")
-            return None
+            return _DROPPED
         return node.value, node.position
 
 

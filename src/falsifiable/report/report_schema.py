@@ -72,10 +72,10 @@ def _judgement() -> dict[str, Any]:
 
 
 def _schema(annotation: Any) -> dict[str, Any]:
-    """The schema of a type as ``to_json`` and ``asdict`` write it."""
-    if is_dataclass(annotation) and isinstance(annotation, type):
+    """The schema of a type as ``to_json``, ``asdict`` and ``_asdict`` write it."""
+    if names := _names_of(annotation):
         hints = typing.get_type_hints(annotation)
-        return _closed({one.name: _schema(hints[one.name]) for one in fields(annotation)})
+        return _closed({name: _schema(hints[name]) for name in names})
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return {"enum": list(arguments)}
@@ -86,6 +86,14 @@ def _schema(annotation: Any) -> dict[str, Any]:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _schema(arguments[1])}
     return {} if annotation is Any else {"type": _SIMPLE[annotation]}
+
+
+def _names_of(annotation: Any) -> tuple[str, ...]:
+    """The names of the fields of a dataclass or a named tuple; none for any other type."""
+    if not isinstance(annotation, type):
+        return ()
+    named: tuple[str, ...] = getattr(annotation, "_fields", ())
+    return tuple(one.name for one in fields(annotation)) if is_dataclass(annotation) else named
 
 
 def _either(schemas: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,9 +15,8 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOMS: Mapping[str, str] = {
     "files": "digests of files whose size, modification time and inode are unchanged",
@@ -53,8 +52,7 @@ def key_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class RoomContents:
+class RoomContents(NamedTuple):
     """How many files a room of the cache holds, and how many bytes they take."""
 
     entries: int

@@ -198,7 +198,7 @@ def test_paths_are_seen_from_the_top_of_the_repository(tmp_path):
     (tmp_path / "models/small").mkdir(parents=True)
     assert folder_in_repository(tmp_path / "models/small") == "models/small/"
     assert folder_in_repository(tmp_path) == ""
-    up = replace(FAULT, path="../contracts/packaging.yaml")
+    up = FAULT.moved("../contracts/packaging.yaml")
     assert Report(folder="models/").place_of_fault(up).path == "contracts/packaging.yaml"
 
 

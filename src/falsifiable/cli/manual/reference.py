@@ -140,7 +140,7 @@ def limits_reference() -> str:
     from falsifiable.contracts.limits import DEFAULT_LIMITS as CONTRACT_LIMITS
 
     parts = ["# Limits", "A file beyond a limit is refused unread. The name of each ends in its unit."]
-    for title, limits in (("Artifacts", asdict(DEFAULT_LIMITS)), ("Contracts", asdict(CONTRACT_LIMITS))):
+    for title, limits in (("Artifacts", asdict(DEFAULT_LIMITS)), ("Contracts", CONTRACT_LIMITS._asdict())):
         parts += [f"## {title}", table(("limit", "at most"), [(f"`{name}`", f"{n:,}") for name, n in limits.items()])]
     return "\n\n".join(parts) + "\n"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # Compiled when first used: most contracts name no test at all, and compiling takes as long as reading ten of them.
 _NODE_ID = r"(?<![\w./-])(?P<file>[\w./-]+\.py)(?P<names>(?:::\w+)*)(?:\[[^\]]*\])?(?![\w:])"
@@ -11,8 +11,7 @@ _FUNCTION = r"(?<!\w)(?:[\w]+::)*(?P<name>(?:test|prop|falsify|proptest|verify)_
 _COMMANDS = ("cargo test ", "cargo nextest ", "cargo kani ", "pytest ", "python -m pytest ")
 
 
-@dataclass(frozen=True, slots=True)
-class NodeId:
+class NodeId(NamedTuple):
     """The id of a pytest test: a file relative to the workspace, and the classes and the function in it.
 
     Without ``names`` all tests of the file are meant. The parameters of a test, which only a run knows, are left out.
@@ -25,8 +24,7 @@ class NodeId:
         return "::".join((self.file, *self.names))
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """The bare name of a test function, in whatever file."""
 
     name: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from falsifiable.contracts.diagnostics import Diagnostic
 from falsifiable.contracts.pv.lint import Lint
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from falsifiable.contracts.pv.parts import Part
 
 
-@dataclass(frozen=True, slots=True)
-class PvFile:
+class PvFile(NamedTuple):
     """One file in the ``pv`` dialect.
 
     ``lint`` is what its bytes tell. ``part`` is what could be read of it (None where it is no YAML, or where the lint
@@ -43,7 +41,7 @@ class PvFile:
     def with_diagnostics(self, more: Iterable[Diagnostic]) -> PvFile:
         """The same file with ``more`` diagnostics, in the order of the file."""
         both = sorted((*self.diagnostics, *more), key=lambda one: (one.line, one.column))
-        return replace(self, diagnostics=tuple(both))
+        return self._replace(diagnostics=tuple(both))
 
 
 def linted(path: str, lint: Lint, source: Path | None) -> PvFile:

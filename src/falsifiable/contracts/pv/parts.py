@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from falsifiable.contracts.diagnostics import Position, quoted, shortened
 from falsifiable.contracts.faults import Faults
@@ -36,16 +36,15 @@ _EXPECTED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One block as read: its sound values by key, where each key and value stands, and what stands beside them.
 
     A key that is absent, null or faulty has no value.
     """
 
     position: Position
-    values: Mapping[str, Any] = field(default_factory=dict)
-    places: Mapping[str, Position] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
+    places: Mapping[str, Position] = MappingProxyType({})
     typed: tuple[Entry, ...] = ()
 
     def text(self, key: str) -> str:

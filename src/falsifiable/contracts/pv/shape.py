@@ -8,15 +8,13 @@ are among the words allowed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Form = Literal["text", "texts", "number", "count", "flag", "word", "block", "blocks", "named", "anything"]
 """What a key holds. ``count`` is a whole number from 0 to 4294967295, ``named`` a mapping of names to blocks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One key of a block: what it holds, and whether ``pv`` refuses a file without it.
 
     ``nullable`` says that ``pv`` takes an empty value for an absent one.
@@ -29,8 +27,7 @@ class Key:
     block: Block | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A mapping with fixed keys; ``title`` names it to a person."""
 
     title: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from falsifiable.contracts.diagnostics import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One thing that can be wrong with a file: a stable id, and the page that ``contract explain ID`` prints.
 
     ``wrong`` and ``right`` are pieces of a file; the tests complete both and hold the rule to them. ``wrong`` is in
