@@ -70,6 +70,21 @@ shop/F-2        0          0             0        1              0
     )
 
 
+def test_whoever_asks_for_quiet_reads_what_did_not_hold_and_the_counts():
+    out = io.StringIO()
+    print_fleet(Fleet([HELD, CRASHED], {"rows": 2}), out, only_faults=True)
+    assert (
+        out.getvalue()
+        == """\
+could not run c
+  shop/F-1: it was so
+  nothing of it was examined: no falsifier came to a verdict on what it binds
+
+2 items: 1 held, 0 falsified, 0 inconclusive, 1 could not run
+"""
+    )
+
+
 def test_an_item_whose_verdicts_are_all_of_something_else_is_not_held():
     assert outcome_of(Found(Item("a"), HELD.judgements, examined=False)) == "inconclusive"
     assert outcome_of(Found(Item("a"), (), examined=False)) == "inconclusive"

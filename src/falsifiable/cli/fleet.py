@@ -122,9 +122,9 @@ def validate_fleet(
     except KeyboardInterrupt:
         judged = {one.item.name for one in found}
         unfinished = [one.name for one in items if one.name not in judged]
-        _print(Fleet(found, left_out, unfinished, interrupted=True), form)
+        _print(Fleet(found, left_out, unfinished, interrupted=True), form, quiet=asked.quiet)
         raise
-    _print(Fleet(found, left_out), form)
+    _print(Fleet(found, left_out), form, quiet=asked.quiet)
     return combined(_code(one, strict=strict) for one in found)
 
 
@@ -144,14 +144,14 @@ def _check_usage(asked: Asked, form: str, outputs: Collection[Path], *, record: 
         )
 
 
-def _print(fleet: Fleet, form: str) -> None:
+def _print(fleet: Fleet, form: str, *, quiet: bool) -> None:
     from falsifiable.report.fleet import fleet_as_json, print_fleet
     from falsifiable.report.text import json_text
 
     if form == "json":
         sys.stdout.write(json_text(fleet_as_json(fleet)))
     else:
-        print_fleet(fleet, sys.stdout)
+        print_fleet(fleet, sys.stdout, only_faults=quiet)
 
 
 def _code(found: ItemResult, *, strict: bool) -> ExitCode:

@@ -78,15 +78,18 @@ def outcome_of(found: Found) -> Mark:
     return "inconclusive" if worst == "held" and not found.examined else worst
 
 
-def print_fleet(fleet: Fleet, out: TextIO) -> None:
-    """The items that did not hold with what was found, the worst first, a line per falsifier, and the counts."""
+def print_fleet(fleet: Fleet, out: TextIO, *, only_faults: bool = False) -> None:
+    """The items that did not hold with what was found, the worst first, a line per falsifier, and the counts.
+
+    With ``only_faults`` neither the lines per falsifier nor which contracts were left out.
+    """
     for mark in MARKS:
         for one in fleet.ordered:
             if mark != "held" and outcome_of(one) == mark:
                 _print_item(one, mark, out)
-    if fleet.found:
+    if not only_faults:
         _print_falsifiers(fleet.ordered, out)
-    _print_left_out(fleet, out)
+        _print_left_out(fleet, out)
     counts = Counter(map(outcome_of, fleet.found))
     said = [f"{counts[mark]} {mark}" for mark in _shown(counts)]
     if fleet.interrupted:
@@ -111,6 +114,8 @@ def _print_item(found: Found, mark: Mark, out: TextIO) -> None:
 
 def _print_falsifiers(ordered: Sequence[Found], out: TextIO) -> None:
     table = _by_falsifier(ordered)
+    if not table:
+        return
     wide = max(map(len, ("falsifier", *table)))
     shown = _shown(sum(table.values(), Counter()))
     columns = {mark: max(6, len(mark) + 1) for mark in shown}
