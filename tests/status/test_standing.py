@@ -114,6 +114,7 @@ def test_changed_source_makes_stale_what_rested_on_it_and_nothing_else() -> None
         ("the source of check vocabulary.fits-model changed",),
     )
     assert (causal.shown, causal.stale) == ("PARTIAL", ())
+    assert (rows.rests_on_stale, causal.rests_on_stale) == (True, False)
     assert standing.shown == "PROPOSED (stale: INTEGRATION)"
 
 

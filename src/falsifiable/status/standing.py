@@ -26,7 +26,7 @@ class FalsifierStanding:
     ``stale`` says why evidence no longer counts, ``stale_status`` what it would earn if it did (None unless that is
     more than ``status``, or there is nothing else), ``stale_in`` in which statement (its sha256) each reason was met
     first. ``needs`` says what the next level takes. ``judgement`` and ``rests_on`` (a statement's sha256) are what the
-    status rests on, or the stale ones where nothing else is there.
+    status rests on, or the stale ones where nothing else is there: ``rests_on_stale``.
     """
 
     contract: str
@@ -40,6 +40,7 @@ class FalsifierStanding:
     flaky: bool = False
     judgement: Judgement | None = None
     rests_on: str | None = None
+    rests_on_stale: bool = False
     stale_in: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
@@ -181,6 +182,7 @@ def _falsifier_standing(
         flaky=any(one.flaky for one in counting or every),
         judgement=decisive.judgement,
         rests_on=decisive.statement.sha256,
+        rests_on_stale=not counting,
         stale_in={reason: one.statement.sha256 for one in reversed(every) for reason in one.stale},
     )
 

@@ -81,7 +81,7 @@ def test_only_what_could_have_fallen_is_shown_as_held(hostile: Overview, changed
         return item["data-verdict"]
 
     assert verdict_of(judged) == shown
-    assert verdict_of(replace(judged, stale_in={"the claim was changed": judged.rests_on or ""})) == "stale"
+    assert verdict_of(replace(judged, rests_on_stale=True)) == "stale"
 
 
 def test_an_empty_workspace_has_a_page_too() -> None:

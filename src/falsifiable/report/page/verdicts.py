@@ -40,7 +40,7 @@ def _word(one: FalsifierStanding) -> str:
     """What its verdict counts as now: one that was reached on other bytes, or about another claim, is no verdict."""
     if one.judgement is None:
         return NEVER
-    return "stale" if one.rests_on in one.stale_in.values() else mark_of(one.judgement)
+    return "stale" if one.rests_on_stale else mark_of(one.judgement)
 
 
 def _contract(standing: ContractStanding, spec: str) -> Element:
