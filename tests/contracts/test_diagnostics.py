@@ -16,6 +16,7 @@ FAULT = Diagnostic("YAML-TAB", "error", "a.yaml", 3, 1, "a tab in the indentatio
 
 
 def test_one_line_several_lines_and_json() -> None:
+    assert str(FAULT.moved("::error::b.yaml")).startswith("./::error::b.yaml:3:1: error")
     assert str(FAULT) == "a.yaml:3:1: error YAML-TAB: a tab in the indentation; replace it by spaces"
     assert FAULT.explained() == (
         "a.yaml:3:1: error: a tab in the indentation\n    replace it by spaces\n    more: contract explain YAML-TAB"

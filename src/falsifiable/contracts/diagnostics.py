@@ -54,8 +54,12 @@ class Diagnostic(_Fault):
 
     @property
     def place(self) -> str:
-        """``file:line:column``, the form editors turn into a link."""
-        return f"{self.path}:{self.line}:{self.column}"
+        """``file:line:column``, the form editors turn into a link.
+
+        The log of a build server takes a line that begins with ``::`` for a command, and a file may be called so.
+        """
+        path = f"./{self.path}" if self.path.startswith(":") else self.path
+        return f"{path}:{self.line}:{self.column}"
 
     def __str__(self) -> str:
         return f"{self.place}: {self.severity} {self.rule}: {self.message}" + (f"; {self.hint}" if self.hint else "")
