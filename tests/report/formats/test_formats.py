@@ -20,7 +20,7 @@ from falsifiable.report.formats.report import MARKS, Report, folder_in_repositor
 from falsifiable.report.report_schema import report_schema
 from falsifiable.validation.results import BoundArtifact, Challenge, Judgement
 from tests.golden.comparison import assert_golden
-from tests.report.formats.sample import ALL, CRASHED, EVERYTHING, FAULT, INVALID, REPORTS, report_of
+from tests.report.formats.sample import ALL, CRASHED, EVERYTHING, FAULT, INVALID, REPORTS, WARNING, report_of
 from tests.report.test_console import FALSIFIED, HELD, INCONCLUSIVE
 
 SUFFIXES = {"json": "json", "junit": "xml", "sarif": "sarif", "github": "txt", "markdown": "md", "in-toto": "jsonl"}
@@ -176,7 +176,24 @@ def test_code_scanning_gets_no_more_results_than_it_takes_and_is_told():
 def test_the_worst_comes_first():
     assert [mark_of(one) for one in EVERYTHING.judgements] == sorted(map(mark_of, ALL), key=MARKS.index)
     (run,) = json.loads(rendered(EVERYTHING, "sarif"))["runs"]
-    assert [one["level"] for one in run["results"]] == ["warning", "error", "none", "none", "none"]
+    assert [one["level"] for one in run["results"]] == ["error", "none", "none", "none", "warning"]
+
+
+def test_no_number_of_warnings_crowds_out_a_claim_that_fell():
+    report = replace(report_of(FALSIFIED), diagnostics=(WARNING,) * 9000)
+    (run,) = json.loads(rendered(report, "sarif"))["runs"]
+    assert (len(run["results"]), run["results"][0]["ruleId"]) == (5000, FALSIFIED.falsifier)
+    text = rendered(report, "markdown")
+    assert text.index(FALSIFIED.falsifier) < text.index("### Warnings about files")
+    shown = text.count(f"`{WARNING.rule}`")
+    assert f"{9000 - shown} rows did not fit" in text
+
+
+def test_a_workspace_whose_name_is_no_text_has_an_address_in_every_format():
+    report = replace(report_of(FALSIFIED), folder="x\udcff/", places={})
+    (run,) = json.loads(rendered(report, "sarif"))["runs"]
+    (location,) = run["results"][0]["locations"]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "x%5Cudcff/artifacts.yaml"
 
 
 def test_a_finding_is_the_same_finding_when_its_words_change():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from falsifiable.contracts import Diagnostic
 from falsifiable.evidence import short
 from falsifiable.report.console import measured
 from falsifiable.report.formats.report import MARKS, Report, mark_of, reason_of, said_of
@@ -17,7 +18,7 @@ SIGNS = {"falsified": "❌", "could not run": "💥", "vacuous": "⚠️", "inco
 
 
 def render(report: Report) -> str:
-    """What fell first, then what could not be asked, then every claim in one folded table."""
+    """What fell first, then what could not be asked, warnings, and every claim in one folded table."""
     parts = [f"## Contracts: {report.headline}", ""]
     parts += [f"**{escaped(one)}**\n" for one in report.troubles]
     if report.results:
@@ -32,21 +33,25 @@ def render(report: Report) -> str:
     return "\n".join(parts).rstrip("\n") + ("\n\n</details>\n" if report.results else "\n")
 
 
-def _faults(report: Report) -> Iterator[tuple[str, str, str]]:
-    for one in report.diagnostics:
-        place = report.place_of_fault(one)
-        yield f"{escaped(place.path)}:{place.line}", f"`{one.rule}`", escaped(f"{one.severity}: {said_of(one)}")
+def _faults(report: Report) -> Iterator[tuple[str, list[str]]]:
+    if report.diagnostics:
+        title = f"### {'Faults' if report.errors else 'Warnings'} about files"
+        yield title, table(("Where", "Rule", "Found"), (_fault(one, report) for one in report.diagnostics)).splitlines()
+
+
+def _fault(one: Diagnostic, report: Report) -> Sequence[str]:
+    place = report.place_of_fault(one)
+    return f"{escaped(place.path)}:{place.line}", f"`{one.rule}`", escaped(f"{one.severity}: {said_of(one)}")
 
 
 def _sections(report: Report) -> Iterator[tuple[str, list[str]]]:
-    if report.diagnostics:
-        title = f"### {'Faults' if report.errors else 'Warnings'} about files"
-        yield title, table(("Where", "Rule", "Found"), _faults(report)).splitlines()
+    """The sections, the worst first: what does not fit is the end. With an error in a file nothing was judged."""
     for mark in MARKS[:-1]:
         found = [one for one in report.judgements if mark_of(one) == mark]
         if found:
             title = f"### {SIGNS[mark]} {mark[0].upper()}{mark[1:]}"
             yield title, table(("Claim", "Found", "On", "Next"), (_row(one, report) for one in found)).splitlines()
+    yield from _faults(report)
     if report.results:
         fold = f"<details><summary>All {counted(len(report.judgements), 'claim')}</summary>"
         yield fold, table(("Claim", "Verdict", "Measured"), map(_short_row, _in_order(report))).splitlines()
@@ -74,9 +79,10 @@ def _short_row(judgement: Judgement) -> Sequence[str]:
 
 
 def _fitting(lines: list[str], left: int) -> list[str]:
-    """As many lines as fit in ``left`` bytes, and how many do not."""
+    """As many rows of a table as fit in ``left`` bytes, and how many do not; its first two lines are its head."""
     for number, line in enumerate(lines):
         left -= len(line.encode()) + 1
         if left < 0:
-            return [*lines[:number], "", f"{counted(len(lines) - number, 'row')} did not fit; see the JSON report."]
+            missing = f"{counted(len(lines) - max(number, 2), 'row')} did not fit; see the JSON report."
+            return [*lines[:number], "", missing] if number > 2 else [missing]
     return lines

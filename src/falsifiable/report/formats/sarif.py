@@ -35,7 +35,9 @@ FINGERPRINT = "contractFalsifier/v1"
 
 def render(report: Report) -> str:
     """The log with its one run."""
-    results = [*(_fault(one, report) for one in report.diagnostics), *_judged(report)]
+    warnings = [one for one in report.diagnostics if one.severity == "warning"]
+    results = [_fault(one, report) for one in report.errors]
+    results += [*_judged(report), *(_fault(one, report) for one in warnings)]
     notes = list(report.troubles)
     notes += [f"{one.falsifier}: {reason_of(one)}" for one in report.judgements if mark_of(one) == "could not run"]
     if len(results) > MOST_RESULTS:
@@ -150,7 +152,6 @@ def _physical(place: Place) -> dict[str, Any]:
 
 def _artifact(path: str, folder: str) -> dict[str, Any]:
     """A file of the repository, or one that lies elsewhere, as a URI that says nothing else."""
-    address = quote(path.encode("utf-8", "backslashreplace"), safe="/")
-    if path.startswith("/"):
-        return {"uri": f"file://{address}"}
-    return {"uri": quote(folder) + address, "uriBaseId": "SRCROOT"}
+    whole = path if path.startswith("/") else folder + path
+    address = quote(whole.encode("utf-8", "backslashreplace"), safe="/")
+    return {"uri": f"file://{address}"} if path.startswith("/") else {"uri": address, "uriBaseId": "SRCROOT"}
