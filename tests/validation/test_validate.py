@@ -68,6 +68,38 @@ def test_two_contracts_that_make_one_claim_of_the_same_bytes_are_answered_by_one
     assert {one.outcome for one in results["twin"]} == {"held"}
 
 
+TWO_COPIES = """\
+contract: copies
+version: 1.0.0
+title: A model and its copy
+artifacts:
+  first: {kind: model}
+  second: {kind: model}
+falsifiers:
+  - {id: COPIES-001, claim: It is whole, check: artifact.sound, on: {model: first}}
+  - {id: COPIES-002, claim: It is whole, check: artifact.sound, on: {model: second}}
+  - {id: COPIES-003, claim: Ids have rows, check: vocabulary.special-ids-inside, on: {model: first}}
+  - {id: COPIES-004, claim: Ids have rows, check: vocabulary.special-ids-inside, on: {model: second}}
+"""
+
+
+@pytest.mark.parametrize("broken", ["model.safetensors", "tokenizer.json"])
+def test_what_is_wrong_with_a_file_is_said_of_each_of_its_copies_by_its_own_path(shop, broken):
+    (shop.root / "contracts/shop.yaml").write_text(TWO_COPIES)
+    for name in ("first", "second", "third"):
+        shutil.copytree(shop.root / "run/finetuned", shop.root / name)
+        content = (shop.root / name / broken).read_bytes()
+        (shop.root / name / broken).write_bytes(content[: len(content) // 2])
+
+    def fallen(second: str) -> list[str]:
+        (shop.root / "artifacts.yaml").write_text(f"first: first\nsecond: {second}\n")
+        (result,) = validate(shop.root)
+        return [one.verdict.found.partition(": ")[0] for one in result.judgements if one.verdict.outcome == "falsified"]
+
+    assert fallen("second") == [f"first/{broken}", f"second/{broken}"]
+    assert fallen("third") == [f"first/{broken}", f"third/{broken}"]
+
+
 def test_a_file_that_two_contracts_bind_to_one_role_is_opened_once_and_is_each_ones_own(shop, monkeypatch):
     text = (shop.root / "contracts/shop.yaml").read_text()
     twin = text.replace("contract: shop", "contract: twin").replace("FALSIFY-SHOP", "FALSIFY-TWIN")

@@ -62,6 +62,11 @@ class Opened:
         return key_of({"digest": self.digest, "pinned": dict(self.pinned)}) if self.pinned else self.digest
 
     @property
+    def called(self) -> tuple[str, ...]:
+        """What messages call it: its path as evidence gives it, and in full; none for a command."""
+        return tuple(path for path in (self.path, str(self.message.get("path", ""))) if path)
+
+    @property
     def bound(self) -> BoundArtifact:
         """The same as evidence names it."""
         return BoundArtifact(self.role, self.kind, self.path, self.digest, self.provenance, self.files)

@@ -237,5 +237,5 @@ def _is_about(found: str, one: Opened) -> bool:
 
     A run folder holds models, each of which answers for itself.
     """
-    paths = [path for path in (one.path, str(one.message.get("path", ""))) if path and one.kind != "run"]
+    paths = one.called if one.kind != "run" else ()
     return found.startswith(tuple(f"{path}{end}" for path in paths for end in (":", "/")))

@@ -5,7 +5,7 @@ First what is bound, then on specimens whatever no real bytes could prove able t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from falsifiable.falsifier import Verdict
 from falsifiable.validation import events
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.executor import Executor, Lost
-from falsifiable.validation.plan import Options, Task, recall
+from falsifiable.validation.plan import Options, Task, recall, recall_of
 from falsifiable.validation.reading import with_fingerprints
 from falsifiable.validation.results import Challenge, Judgement
 from falsifiable.validation.workers import Job, Outcome
@@ -24,11 +24,7 @@ def judge_all(
     planned: Sequence[Task], executor: Executor, options: Options, cache: Cache, tell: events.Listener
 ) -> Iterator[tuple[Task, Judgement]]:
     """Every task with its judgement, exactly once and as soon as it is final. ``executor`` has been entered."""
-    known = {
-        one.id: recall(cache, one.key(specimen=False))
-        for one in planned
-        if not one.obstacle and one.signature.remembered
-    }
+    known = {one.id: recall_of(one, cache) for one in planned if not one.obstacle and one.signature.remembered}
     tell(events.Planned(len(planned), sum(entry is not None for entry in known.values())))
     judgements = {one.id: unjudged(one) for one in planned}
     open_questions = []
@@ -45,7 +41,8 @@ def judge_all(
     for one, outcome in _run(told, executor, options, tell, specimen=False):
         judgements[one.id] = _judged(judgements[one.id], outcome)
         if _is_conclusive(judgements[one.id]) and one.signature.remembered:
-            cache.put("verdicts", one.key(specimen=False), {"reports": outcome.reports})
+            entry = {"reports": outcome.reports, "names": one.named_in(outcome.reports)}
+            cache.put("verdicts", one.key(specimen=False), entry)
         if _is_settled(judgements[one.id]):
             yield one, judgements[one.id]
     unsettled = [one for one in planned if not _is_settled(judgements[one.id])]
@@ -86,11 +83,36 @@ def _on_specimens(
 def _run(
     planned: Sequence[Task], executor: Executor, options: Options, tell: events.Listener, *, specimen: bool
 ) -> Iterator[tuple[Task, Outcome]]:
-    """Two contracts that make one claim of the same bytes are answered by one job."""
+    """Two contracts that make one claim of the same bytes are answered by one job.
+
+    An answer that names the file it was reading is none for a copy of it: the copies are judged in a round of their
+    own, one job for each place.
+    """
     alike: dict[str, list[Task]] = {}
     for one in planned:
         alike.setdefault(one.key(specimen=specimen), []).append(one)
-    by_id = {job.id: (job, same) for same in alike.values() for job in [same[0].job(options, specimen=specimen)]}
+    copies: dict[tuple[str, ...], list[Task]] = {}
+    for same, outcome in _answered(alike.values(), executor, options, tell, specimen=specimen):
+        names = set() if specimen else set(same[0].named_in(outcome.reports))
+        for one in same:
+            if names.issubset(one.paths):
+                yield one, outcome
+            else:
+                copies.setdefault((one.key(specimen=False), *one.paths), []).append(one)
+    for same, outcome in _answered(copies.values(), executor, options, tell, specimen=specimen):
+        yield from ((one, outcome) for one in same)
+
+
+def _answered(
+    alike: Collection[Sequence[Task]],
+    executor: Executor,
+    options: Options,
+    tell: events.Listener,
+    *,
+    specimen: bool,
+) -> Iterator[tuple[Sequence[Task], Outcome]]:
+    """Tasks of one answer each, with what came of the job of the first."""
+    by_id = {job.id: (job, same) for same in alike for job in [same[0].job(options, specimen=specimen)]}
     for event in executor.run([job for job, _ in by_id.values()], at_once=options.at_once):
         if isinstance(event, Job):
             for one in by_id[event.id][1]:
@@ -99,7 +121,7 @@ def _run(
             for one in by_id[event.job.id][1]:
                 tell(events.Lost(one.contract.contract, one.declaration.id, event.said, one.item))
         else:
-            yield from ((one, event) for one in by_id[event.job.id][1])
+            yield by_id[event.job.id][1], event
 
 
 def unjudged(one: Task) -> Judgement:

@@ -99,6 +99,16 @@ class Task:
             }
         )
 
+    def named_in(self, reports: Iterable[Mapping[str, Any]]) -> list[str]:
+        """The paths of what it judges that a verdict names: it is no answer for the same bytes at another place."""
+        found = [report["verdict"]["found"] for report in reports if "verdict" in report]
+        return [path for path in self.paths if any(f"{path}{end}" in text for text in found for end in (":", "/"))]
+
+    @property
+    def paths(self) -> list[str]:
+        """What messages call the artifacts it judges."""
+        return sorted(path for one in self.artifacts.values() for path in one.called)
+
     def job(self, options: Options, *, specimen: bool) -> Job:
         """The job that judges this falsifier, on what is bound or on the built-in specimens."""
         seen = {} if specimen else self.artifacts
@@ -166,7 +176,19 @@ def _obstacle(signature: CheckSignature, artifacts: Mapping[str, Opened], option
 def recall(kept: Cache, key: str) -> dict[str, Any] | None:
     """What is remembered under ``key``: the reports of a worker that finished; None for what cannot be read as such."""
     known = kept.get("verdicts", key)
-    return known if isinstance(known, dict) and _are_reports(known.get("reports")) else None
+    readable = isinstance(known, dict) and _are_reports(known.get("reports")) and isinstance(_names(known), list)
+    return known if readable else None
+
+
+def recall_of(task: Task, kept: Cache) -> dict[str, Any] | None:
+    """What is remembered of a task; None where it was said of the same bytes at another place, which it names."""
+    known = recall(kept, task.key(specimen=False))
+    return known if known is not None and all(one in task.paths for one in _names(known)) else None
+
+
+def _names(entry: Mapping[str, Any]) -> Any:
+    """The paths that a remembered verdict names."""
+    return entry.get("names", [])
 
 
 def _are_reports(kept: Any) -> bool:
