@@ -49,6 +49,16 @@ artifacts:
 falsifiers:
   - {id: FALSIFY-TRAINED-001, claim: Every weight is a number, check: weights.finite, on: {model: trained}}
 """
+WITH_COMMAND = """\
+contract: tooled
+version: 1.0.0
+title: A program takes the model
+artifacts:
+  model: {kind: model}
+  tool: {kind: command}
+falsifiers:
+  - {id: TOOLED-001, claim: It is taken, check: command, on: {command: tool}, with: {exit_code: 0}}
+"""
 OTHERS = "contract: others\nversion: 1.0.0\ntitle: Rows\nartifacts: {rows: {kind: corpus}}\nfalsifiers: []\n"
 
 
@@ -186,6 +196,15 @@ def test_what_happens_says_of_which_item(runs):
     assert {one.item for one in heard if isinstance(one, Started)} <= {one.name for one in items}
     assert "" not in {one.item for one in heard if isinstance(one, Started | Judged)}
     judged = [(one.item, one.judgement.falsifier) for one in heard if isinstance(one, Judged)]
+@pytest.mark.parametrize(("arguments", "code"), [("", 3), (", '{model}'", 0)])
+def test_a_command_says_something_of_an_item_only_if_it_reads_it(runs, contract, arguments, code):
+    (runs / "contracts/usable.yaml").write_text(WITH_COMMAND)
+    (runs / "artifacts.yaml").write_text(f"tool: {{command: ['true'{arguments}]}}\n")
+    done = contract("validate", "--many", "model=runs/*", "--run-commands")
+    assert done.code == code, done.err
+    assert done.out.count("  nothing of it was examined: ") == (3 if code else 0)
+
+
     assert sorted(judged) == [(item.name, f"FALSIFY-USABLE-00{number}") for item in items for number in (1, 2)]
 
 

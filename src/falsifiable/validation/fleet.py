@@ -57,7 +57,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What was found of one item by each contract of which it binds a role; ``bound`` maps them to these roles."""
+    """What was found of one item by each contract of which it binds a role.
+
+    ``bound`` maps these contracts to the roles that it binds, and to those of commands that read one of them.
+    """
 
     item: Item
     results: tuple[ContractResult, ...]
@@ -73,7 +76,7 @@ class ItemResult:
         """Whether a falsifier came to a verdict on what the item binds, or on what a command made of it."""
         return any(
             one.verdict.outcome != "inconclusive"
-            and any(of.kind == "command" or of.role in self.bound.get(one.contract, ()) for of in one.artifacts)
+            and any(of.role in self.bound.get(one.contract, ()) for of in one.artifacts)
             for one in self.judgements
         )
 
@@ -188,7 +191,7 @@ def _judged_wave(
 
     def result(name: str) -> ItemResult:
         results = results_of(judging[name], planned[name], judged[name], opened[name])
-        return ItemResult(by_name[name], results, bindings.of(by_name[name]))
+        return ItemResult(by_name[name], results, _with_commands(bindings.of(by_name[name]), opened[name]))
 
     for task, judgement in judge_all([one for of in planned.values() for one in of], executor, options, cache, tell):
         judged[task.item][task.id] = judgement
@@ -210,6 +213,15 @@ def _from_manifest(path: Path, contracts: Sequence[Contract]) -> list[Item]:
 
 def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract]) -> Item:
     try:
+def _with_commands(bound: Mapping[str, frozenset[str]], opened: Mapping[Place, Opened]) -> Mapping[str, frozenset[str]]:
+    """The roles that an item binds, and of the commands those that read one of them: another says nothing of it."""
+    reading = [(place, one.message.get("reads", ())) for place, one in opened.items() if one.kind == "command"]
+    return {
+        contract: roles | {role for (of, role), reads in reading if of == contract and not roles.isdisjoint(reads)}
+        for contract, roles in bound.items()
+    }
+
+
         if isinstance(one, str) and one:
             return replace(_item(_beside(path, one), "", contracts), name=without_secrets(one))
         return _mapped(one, number, path)
