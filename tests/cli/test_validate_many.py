@@ -118,6 +118,17 @@ def test_an_item_that_binds_nothing_of_a_contract_is_refused_and_not_judged_on_w
         ("[runs/good/finetuned, {run: ''}]", "item 2 should be a path, or a mapping"),
         ("['']", "item 1 should be a path, or a mapping"),
         ("[{artifacts: {rows: runs/good}}]", "runs/good binds role rows, which nothing here is judged by"),
+        (
+            "[{artifacts: {model: runs/good, model: runs/bare}}]",
+            "the key 'model' stands twice: in line 1",
+        ),
+        ("[2024-13-45]", "2024-13-45: --artifact model=2024-13-45: there is no such file or folder"),
+        ("[{name: [a], artifacts: {model: runs/good}}]", "a name and a path are texts, in quotes where"),
+        ("[{artifacts: {model: }}]", "a name and a path are texts, in quotes where"),
+        ("[" * 5000, "nested deeper than 32 mappings and lists"),
+        (f"[{'n' * 300}]", "there is no such file or folder"),
+        (f"[{{run: {'n' * 300}}}]", "there is no run folder"),
+        ("# none yet", "expected a list of paths, or of mappings with run or artifacts"),
     ],
 )
 def test_a_manifest_whose_item_binds_nothing_is_refused(runs, contract, manifest, said):
@@ -126,6 +137,34 @@ def test_a_manifest_whose_item_binds_nothing_is_refused(runs, contract, manifest
     done = contract("validate", "usable", "--many", "fleet.yaml")
     assert (done.code, done.out) == (4, "")
     assert said in in_one_line(done.err)
+
+
+def test_a_manifest_of_thousands_is_read_and_one_of_json_as_json(runs):
+    add(runs, WITH_TOKENIZER)
+    workspace = load_workspace(runs, load_catalogue().signatures)
+    both = {"model": "runs/good/finetuned", "tokenizer": "runs/good/finetuned/tokenizer.json"}
+    listed = [{"name": f"number {number} \U0001f600", "artifacts": both} for number in range(10_000)]
+    for name in ("fleet.yaml", "fleet.json"):
+        (runs / name).write_text(json.dumps(listed, ensure_ascii=name.endswith("json")))
+        found = validation_fleet.items_of(name, workspace, workspace.contracts)
+        assert [one.name for one in found] == [one["name"] for one in listed]
+    (runs / "fleet.json").write_text('[{"artifacts": {"model": "runs/good", "model": "runs/bare"}}]')
+    with pytest.raises(validation_fleet.FleetError, match="the key 'model' stands twice"):
+        validation_fleet.items_of("fleet.json", workspace, workspace.contracts)
+
+
+@pytest.mark.parametrize("asked", ["n" * 300 + ".yaml", "model=" + "n" * 300])
+def test_a_name_too_long_for_the_file_system_is_none_that_is_there(runs, contract, asked):
+    done = contract("validate", "--many", asked)
+    assert (done.code, done.out) == (4, "")
+    assert "nothing matches" in in_one_line(done.err)
+
+
+def test_a_path_that_is_there_is_taken_as_it_stands_though_it_looks_like_a_pattern(runs, contract):
+    shutil.copytree(runs / "runs/good/finetuned", runs / "odd/[x]")
+    done = contract("validate", "--many", "model=odd/[x]")
+    assert done.out.endswith("\n1 item: 1 held, 0 falsified, 0 inconclusive\n"), done.err
+    assert done.code == 0
 
 
 def test_contracts_of_which_an_item_binds_no_role_are_left_out_and_said_to_be(runs, contract):
@@ -155,6 +194,15 @@ def test_an_item_of_which_nothing_was_examined_is_no_pass_however_many_held(runs
     assert "  nothing of it was examined: no falsifier came to a verdict on what it binds\n" in done.out
     assert done.out.endswith("\n2 items: 1 held, 0 falsified, 1 inconclusive\n")
     assert done.code == 3
+
+
+@pytest.mark.parametrize(("arguments", "code"), [("", 3), (", '{model}'", 0)])
+def test_a_command_says_something_of_an_item_only_if_it_reads_it(runs, contract, arguments, code):
+    (runs / "contracts/usable.yaml").write_text(WITH_COMMAND)
+    (runs / "artifacts.yaml").write_text(f"tool: {{command: ['true'{arguments}]}}\n")
+    done = contract("validate", "--many", "model=runs/*", "--run-commands")
+    assert done.code == code, done.err
+    assert done.out.count("  nothing of it was examined: ") == (3 if code else 0)
 
 
 @pytest.mark.parametrize(
@@ -196,15 +244,6 @@ def test_what_happens_says_of_which_item(runs):
     assert {one.item for one in heard if isinstance(one, Started)} <= {one.name for one in items}
     assert "" not in {one.item for one in heard if isinstance(one, Started | Judged)}
     judged = [(one.item, one.judgement.falsifier) for one in heard if isinstance(one, Judged)]
-@pytest.mark.parametrize(("arguments", "code"), [("", 3), (", '{model}'", 0)])
-def test_a_command_says_something_of_an_item_only_if_it_reads_it(runs, contract, arguments, code):
-    (runs / "contracts/usable.yaml").write_text(WITH_COMMAND)
-    (runs / "artifacts.yaml").write_text(f"tool: {{command: ['true'{arguments}]}}\n")
-    done = contract("validate", "--many", "model=runs/*", "--run-commands")
-    assert done.code == code, done.err
-    assert done.out.count("  nothing of it was examined: ") == (3 if code else 0)
-
-
     assert sorted(judged) == [(item.name, f"FALSIFY-USABLE-00{number}") for item in items for number in (1, 2)]
 
 

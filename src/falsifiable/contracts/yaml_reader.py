@@ -76,6 +76,18 @@ def read_yaml(
     return YamlFile(name, hashlib.sha256(raw).hexdigest(), root, faults.sorted())
 
 
+def read_yaml_tree(path: Path, *, limits: ContractLimits, shorter: str) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """What stands in a YAML file, whatever its top is, and its faults; None for a file without content."""
+    faults = Faults(str(path), limits)
+    root = None
+    try:
+        raw = read_bytes(path, faults, limits, shorter)
+        root = _TreeReader(decoded(raw, faults), faults, limits, True, shorter).tree()
+    except UnreadableError:
+        pass
+    return root, faults.sorted()
+
+
 _Key = tuple[str, Position]
 _DROPPED: _Key = ("", Position())
 """In place of a key that was refused: what follows is its value, and is dropped."""
@@ -95,9 +107,13 @@ class _TreeReader:
 
     def read(self) -> MappingNode | None:
         """The top mapping; None where it is something else. Raises UnreadableError after reporting why."""
+        return self._top(self.tree())
+
+    def tree(self) -> Node | None:
+        """The root, whatever it is; None where the file has no content. Raises UnreadableError as above."""
         self._refuse_directives()
         try:
-            return self._top(self._tree())
+            return self._tree()
         except yaml.YAMLError as error:
             self._syntax_error(error)
 

@@ -8,6 +8,7 @@ run given takes the one called ``run`` (or else the first), and the other is bou
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -107,8 +108,13 @@ def check_options(workspace: Workspace, options: Mapping[str, Path]) -> None:
         if isinstance(path, RemotePath):
             if other := sorted(kinds - {"model", "tokenizer"}):
                 raise BindingError(f"--artifact {key}={path}: a {other[0]} is not read from a URL; fetch it")
-        elif not path.exists():
+        elif not is_there(path):
             raise BindingError(f"--artifact {key}={path}: there is no such file or folder")
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads anywhere. A name that is too long for the file system leads nowhere."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises OSError for such a name
 
 
 def _at(path: Path, contract: Contract, name: str, pinned: str | None = None) -> Role:

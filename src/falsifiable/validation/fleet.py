@@ -11,20 +11,23 @@ as a tokenizer that all models share; a contract of which it bound every role wo
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from falsifiable.artifacts import ArtifactError
+from falsifiable.artifacts.sources.files import read_small_file
+from falsifiable.artifacts.sources.json_reader import read_json
 from falsifiable.artifacts.sources.remote_path import RemotePath, place_of
-from falsifiable.contracts import Contract, Workspace
+from falsifiable.contracts import Contract, ContractLimits, Workspace, plain
 from falsifiable.contracts.urls import without_secrets
+from falsifiable.contracts.yaml_reader import read_yaml_tree
 from falsifiable.validation import events
-from falsifiable.validation.binding import BindingError, check_options, run_judged
+from falsifiable.validation.binding import BindingError, check_options, is_there, run_judged
 from falsifiable.validation.bound import Opened, Place
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue
@@ -38,6 +41,8 @@ WAVE = 256
 """Items opened at a time: enough to keep a few hundred cores busy with a handful of falsifiers each."""
 RUN_RECORD = "run.yaml"
 _MANIFESTS = (".yaml", ".yml", ".json")
+MANIFEST_LIMITS = ContractLimits(max_contract_bytes=16 << 20, max_nodes=500_000)
+"""Of a manifest: 50,000 items that bind two roles each."""
 _MOST_NAMED = 5
 """Contracts named in a message: enough to see which are meant, where a workspace has thousands."""
 
@@ -126,12 +131,12 @@ def items_of(
             that no contract has, an item that binds no role of any contract, or a named contract that no item is for.
     """
     path = Path(asked)
-    if path.suffix in _MANIFESTS and path.is_file() and path.name != RUN_RECORD:
+    if path.suffix in _MANIFESTS and is_there(path) and path.is_file() and path.name != RUN_RECORD:
         found = _from_manifest(path, contracts)
     else:
         role, equals, pattern = asked.partition("=")
         role, pattern = (role, pattern) if equals else ("", asked)
-        matching = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        matching = _matching(pattern)
         found = [_item(Path(one), role, contracts) for one in matching]
         if not found:
             raise FleetError(f"--many {asked}: nothing matches; expected run folders, models, or a manifest (YAML)")
@@ -142,6 +147,13 @@ def items_of(
         _check(item, asked, workspace)
     _check_all_are_for_something(found, asked, workspace, contracts, named=named)
     return tuple(found)
+
+
+def _matching(pattern: str) -> list[str]:
+    """The paths that fit a pattern; where one is called so, that one, be there brackets in its name."""
+    if os.path.lexists(pattern):
+        return [pattern]
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
 
 
 def validate_many(
@@ -201,18 +213,6 @@ def _judged_wave(
     yield from (result(name) for name in planned if len(judged[name]) < len(planned[name]) or not planned[name])
 
 
-def _from_manifest(path: Path, contracts: Sequence[Contract]) -> list[Item]:
-    try:
-        listed = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FleetError(f"{path}: cannot be read as YAML or JSON: {error}") from error
-    if not isinstance(listed, list) or not listed:
-        raise FleetError(f"{path}: expected a list of paths, or of mappings with run or artifacts")
-    return [_listed(one, number, path, contracts) for number, one in enumerate(listed, 1)]
-
-
-def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract]) -> Item:
-    try:
 def _with_commands(bound: Mapping[str, frozenset[str]], opened: Mapping[Place, Opened]) -> Mapping[str, frozenset[str]]:
     """The roles that an item binds, and of the commands those that read one of them: another says nothing of it."""
     reading = [(place, one.message.get("reads", ())) for place, one in opened.items() if one.kind == "command"]
@@ -222,6 +222,28 @@ def _with_commands(bound: Mapping[str, frozenset[str]], opened: Mapping[Place, O
     }
 
 
+def _from_manifest(path: Path, contracts: Sequence[Contract]) -> list[Item]:
+    listed = _read_manifest(path)
+    if not isinstance(listed, list) or not listed:
+        raise FleetError(f"{path}: expected a list of paths, or of mappings with run or artifacts")
+    return [_listed(one, number, path, contracts) for number, one in enumerate(listed, 1)]
+
+
+def _read_manifest(path: Path) -> Any:
+    """What a manifest holds; JSON is read as such, which may escape a character in two halves, as YAML may not."""
+    if path.suffix == ".json":
+        try:
+            return read_json(read_small_file(path, MANIFEST_LIMITS.max_contract_bytes)[1], path)
+        except ArtifactError as error:
+            raise FleetError(str(error)) from error
+    root, faults = read_yaml_tree(path, limits=MANIFEST_LIMITS, shorter="split the list into several")
+    if faults:
+        raise FleetError(str(faults[0]))
+    return None if root is None else plain(root)
+
+
+def _listed(one: object, number: int, path: Path, contracts: Sequence[Contract]) -> Item:
+    try:
         if isinstance(one, str) and one:
             return replace(_item(_beside(path, one), "", contracts), name=without_secrets(one))
         return _mapped(one, number, path)
@@ -234,11 +256,13 @@ def _mapped(one: object, number: int, path: Path) -> Item:
     keys = one.keys() if isinstance(one, dict) else set()
     if not isinstance(one, dict) or not keys <= {"name", "run", "artifacts"} or not {"run", "artifacts"} & keys:
         raise FleetError(wanted)
-    run, artifacts = one.get("run"), one.get("artifacts", {})
+    run, artifacts, named = one.get("run"), one.get("artifacts", {}), one.get("name")
     if not isinstance(run, str | None) or not isinstance(artifacts, dict) or run == "" or not (run or artifacts):
         raise FleetError(f"{wanted}; it binds nothing")
-    bound = {str(role): _beside(path, str(place)) for role, place in artifacts.items()}
-    name = one.get("name") or run or without_secrets(str(next(iter(artifacts.values()))))
+    if not all(isinstance(text, str) and text for text in artifacts.values()) or isinstance(named, list | dict):
+        raise FleetError(f"{wanted}; a name and a path are texts, in quotes where they look like something else")
+    bound = {role: _beside(path, place) for role, place in artifacts.items()}
+    name = named or run or without_secrets(next(iter(artifacts.values())))
     return Item(str(name), None if run is None else path.parent / run, bound)
 
 
@@ -249,7 +273,7 @@ def _beside(manifest: Path, named: str) -> Path:
 
 def _item(path: Path, role: str, contracts: Sequence[Contract]) -> Item:
     """A run folder binds all roles; anything else the role named, else the one role there is for a model."""
-    if not role and not isinstance(path, RemotePath) and (path / RUN_RECORD).is_file():
+    if not role and not isinstance(path, RemotePath) and is_there(path) and (path / RUN_RECORD).is_file():
         return Item(str(path), path)
     if role:
         return Item(str(path), artifacts={role: path})
@@ -261,7 +285,7 @@ def _item(path: Path, role: str, contracts: Sequence[Contract]) -> Item:
 
 
 def _check(item: Item, asked: str, workspace: Workspace) -> None:
-    if item.run is not None and not item.run.exists():
+    if item.run is not None and not is_there(item.run):
         raise FleetError(f"--many {asked}: {item.name}: there is no run folder {item.run}")
     try:
         check_options(workspace, item.artifacts)
