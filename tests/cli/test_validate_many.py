@@ -219,6 +219,22 @@ def test_reports_that_a_summary_has_no_form_for_are_refused_and_not_left_out_in_
     assert not (runs / "report.xml").exists()
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--executor", "ray", "--resources", "*=CPU:1"], "there is no resource CPU; write cpu, in lower case"),
+        (["--executor", "ray", "--resources", "*=gpu:1.5"], "Ray gives one GPU in parts and several only whole"),
+        (["--executor", "ray", "--resources", "*=cpu:0.00001"], "should read CHECK=NAME:AMOUNT"),
+        (["--executor", "ray", "--resources", "zzz.*=gpu:1"], "--resources zzz.*: no installed check has such a name"),
+        (["--resources", "weights.*=gpu:1"], "of a node of a cluster; add --executor ray"),
+    ],
+)
+def test_resources_that_would_be_asked_for_in_vain_are_refused_before_anything_starts(runs, contract, asked, said):
+    done = contract("validate", *asked)
+    assert (done.code, done.out) == (4, "")
+    assert said in in_one_line(done.err)
+
+
 def test_a_manifest_lists_urls_too_and_an_item_is_not_called_by_their_secrets(runs):
     workspace = load_workspace(runs, load_catalogue().signatures)
     listed = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from falsifiable.validation.executor import Executor
     from falsifiable.validation.fleet import ItemResult
 
+_OF_ANY_NODE = ("cpu", "gpu", "memory")
+"""Resources that Ray knows of by itself; others are called as the nodes were told."""
 FORMS = ("text", "json")
 """In which a summary of many is printed."""
 
@@ -88,10 +91,27 @@ def _resources(ctx: click.Context, param: click.Parameter, given: Iterable[str])
             found[pattern] = {name.strip(): float(amount) for name, amount in parts}
         except ValueError:
             found[pattern] = {}
-        sensible = all(name and 0 <= most < 1e18 for name, most in found[pattern].items())
+        sensible = all(name and (most == 0 or 1e-4 <= most < 1e18) for name, most in found[pattern].items())
         if not pattern or not found[pattern] or not sensible:
             raise click.BadParameter(f"{one!r} should read CHECK=NAME:AMOUNT, such as 'forward.*=gpu:1'", ctx, param)
+        if misspelt := [name for name in found[pattern] if name not in _OF_ANY_NODE and name.lower() in _OF_ANY_NODE]:
+            said = f"{one!r}: there is no resource {misspelt[0]}; write {misspelt[0].lower()}, in lower case"
+            raise click.BadParameter(said, ctx, param)
+        if (gpus := found[pattern].get("gpu", 0.0)) > 1 and not gpus.is_integer():
+            raise click.BadParameter(f"{one!r}: Ray gives one GPU in parts and several only whole", ctx, param)
     return found
+
+
+def where_asked(executor: str, resources: dict[str, dict[str, float]], catalogue: Catalogue) -> Where:
+    """Where the falsifiers run. Raises UsageError for resources that nothing would be asked for."""
+    if resources and executor != "ray":
+        raise click.UsageError("--resources says what checks take of a node of a cluster; add --executor ray")
+    for pattern in resources:
+        if not any(fnmatchcase(name, pattern) for name in catalogue.signatures):
+            raise click.UsageError(
+                f"--resources {pattern}: no installed check has such a name; contract explain lists those there are"
+            )
+    return Where(executor, resources)
 
 
 def validate_fleet(

@@ -21,7 +21,7 @@ from falsifiable.cli.common import (
     validation_options,
 )
 from falsifiable.cli.exit_codes import ExitCode, combined
-from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
+from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet, where_asked
 from falsifiable.cli.outputs import Outputs, report_options
 from falsifiable.cli.pv import code_of_pv, named_pv, only_pv, summary, tell_passed_over, tell_pv, with_pv
 
@@ -91,9 +91,9 @@ def command(
             pv_code = code_of_pv(workspace.pv, strict=strict)
             reports.unrun(workspace, pv_code)
             return pv_code
+    where = where_asked(executor, resources, catalogue)
     if no_run:
         return _only_read(asked, workspace, reports)
-    where = Where(executor, resources)
     if many is not None:
         fleet_code = validate_fleet(
             asked, many, where, workspace, catalogue, strict=strict, record=record, form=form, outputs=outputs
