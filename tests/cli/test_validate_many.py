@@ -14,7 +14,7 @@ from falsifiable.contracts import load_workspace
 from falsifiable.validation import fleet as validation_fleet
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import load_catalogue
-from falsifiable.validation.events import Event, Judged, Started
+from falsifiable.validation.events import Event, Finished, Judged, Planned, Started
 
 MODEL_ONLY = """\
 contract: usable
@@ -248,6 +248,18 @@ def test_a_manifest_lists_urls_too_and_an_item_is_not_called_by_their_secrets(ru
     (runs / "fleet.json").write_text('["gopher://example.org/a.gguf"]')
     with pytest.raises(validation_fleet.FleetError, match=r"item 1: .*'gopher' is not read"):
         validation_fleet.items_of("fleet.json", workspace, workspace.contracts)
+
+
+def test_what_is_planned_is_told_of_all_waves_together_and_that_it_is_over_at_the_end(runs, monkeypatch):
+    monkeypatch.setattr(validation_fleet, "WAVE", 1)
+    catalogue = load_catalogue()
+    workspace = load_workspace(runs, catalogue.signatures)
+    items = validation_fleet.items_of("model=runs/*/finetuned", workspace, workspace.contracts)
+    heard: list[Event] = []
+    kept = Cache(runs / "cache")
+    list(validation_fleet.validate_many(workspace, catalogue, items, listeners=[heard.append], cache=kept))
+    assert [one for one in heard if isinstance(one, Planned)] == [Planned(2, 0, later=2), Planned(2, 0)]
+    assert heard[-1] == Finished(())
 
 
 def test_what_happens_says_of_which_item(runs):

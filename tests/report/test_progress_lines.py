@@ -74,6 +74,21 @@ def test_one_line_for_each_contract_as_it_finishes():
     ]
 
 
+def test_items_that_are_opened_later_are_counted_from_the_start():
+    log = Log()
+    log.progress(Planned(2, 1, later=3))
+    log.progress(Judged(judged("shop", "F-1"), "runs/a"))
+    log.progress.still_running()
+    log.progress(Planned(3, 0))
+    log.progress(Judged(judged("shop", "F-1"), "runs/b"))
+    log.progress.still_running()
+    assert [line.partition(" after")[0] for line in log.lines] == [
+        "5 falsifiers to judge, 1 of the first 2 known already",
+        "[1/5] judged",
+        "[2/5] judged",
+    ]
+
+
 def test_what_is_still_running_is_named_the_longest_first():
     log = Log()
     log.progress(Planned(8, 0))

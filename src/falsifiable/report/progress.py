@@ -37,9 +37,13 @@ def _bar() -> Iterator[Listener]:
     with Progress(*columns, console=Console(stderr=True, force_terminal=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
 
+        planned = 0
+
         def listen(event: Event) -> None:
+            nonlocal planned
             if isinstance(event, Planned):
-                bar.update(task, total=event.falsifiers, completed=0)
+                planned += event.falsifiers
+                bar.update(task, total=planned + event.later)
             elif isinstance(event, Started):
                 bar.update(task, description=event.falsifier)
             elif isinstance(event, Judged):

@@ -26,7 +26,7 @@ class ProgressLines:
         self._out, self._clock = out, clock
         self._began = clock()
         self._lock = threading.Lock()
-        self._planned, self._judged, self._mutants, self._contracts = 0, 0, 0, 0
+        self._planned, self._later, self._judged, self._mutants, self._contracts = 0, 0, 0, 0, 0
         self._running: dict[str, float] = {}
 
     def __call__(self, event: Event) -> None:
@@ -64,9 +64,11 @@ class ProgressLines:
 
     def _plan(self, event: Planned) -> None:
         if not self._planned:
-            known = f", {event.known} of them known already" if event.known else ""
-            self._say(f"{counted(event.falsifiers, 'falsifier')} to judge{known}")
+            of = f"the first {event.falsifiers}" if event.later else "them"
+            known = f", {event.known} of {of} known already" if event.known else ""
+            self._say(f"{counted(event.falsifiers + event.later, 'falsifier')} to judge{known}")
         self._planned += event.falsifiers
+        self._later = event.later
 
     def _tell(self, result: ContractResult) -> None:
         self._contracts += 1
@@ -78,7 +80,7 @@ class ProgressLines:
             self._say(f"{self._far()} {clean(result.contract)}; the others are summed up every {SECONDS_BETWEEN:.0f} s")
 
     def _far(self) -> str:
-        return f"[{self._judged}/{self._planned}]"
+        return f"[{self._judged}/{self._planned + self._later}]"
 
     def _say(self, line: str) -> None:
         with suppress(OSError, ValueError):  # a log that is gone or closed is no reason to lose a verdict

@@ -13,10 +13,15 @@ from falsifiable.validation.results import ContractResult, Judgement
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Before anything runs: how many falsifiers will be judged, and how many of them are already known."""
+    """Before anything runs: how many falsifiers will be judged, and how many of them are already known.
+
+    Many items are opened a wave at a time, each of which is planned by itself: ``later`` is how many are still to be
+    planned.
+    """
 
     falsifiers: int
     known: int
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Challenged:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """All that was planned was reported (or the run was interrupted)."""
+    """All that was planned was reported (or the run was interrupted); of many items the results are not told again."""
 
     results: tuple[ContractResult, ...]
     interrupted: bool = False

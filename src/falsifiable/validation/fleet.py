@@ -15,7 +15,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +100,14 @@ class ItemBindings:
             self._known[shape] = {name: roles for name, roles in found.items() if roles}
         return self._known[shape]
 
+    def judging(self, item: Item) -> list[Contract]:
+        """The contracts that ``item`` is judged by: those of which it binds a role."""
+        return [one for one in self._contracts if one.contract in self.of(item)]
+
+    def falsifiers(self, item: Item) -> int:
+        """How many falsifiers these contracts have."""
+        return sum(len(one.falsifiers) for one in self.judging(item))
+
     def left_out(self, items: Sequence[Item]) -> dict[str, int]:
         """Contract -> how many of ``items`` bind no role of it, and are not judged by it."""
         judging = Counter(name for item in items for name in self.of(item))
@@ -172,40 +179,45 @@ def validate_many(
     options, cache = options or Options(), cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
     tell = teller(listeners)
-    coming = iter(items)
+    bindings, listed = ItemBindings(chosen), tuple(items)
+    later = sum(map(bindings.falsifiers, listed))
     with executor or LocalExecutor(quiet=not options.debug) as running:
-        while wave := list(islice(coming, WAVE)):
-            yield from _judged_wave(workspace, catalogue, wave, chosen, running, options, cache, tell)
+        for start in range(0, len(listed), WAVE):
+            wave = listed[start : start + WAVE]
+            later -= sum(map(bindings.falsifiers, wave))
+            yield from _judged_wave(workspace, catalogue, wave, bindings, running, options, cache, tell, later)
     cache.trim_now_and_then()
+    tell(events.Finished(()))
 
 
 def _judged_wave(
     workspace: Workspace,
     catalogue: Catalogue,
     wave: Sequence[Item],
-    chosen: Sequence[Contract],
+    bindings: ItemBindings,
     executor: Executor,
     options: Options,
     cache: Cache,
     tell: events.Listener,
+    later: int,
 ) -> Iterator[ItemResult]:
     by_name = {one.name: one for one in wave}
-    bindings = ItemBindings(chosen)
-    judging = {one.name: [of for of in chosen if of.contract in bindings.of(one)] for one in wave}
+    judging = {one.name: bindings.judging(one) for one in wave}
     opened: dict[str, Mapping[Place, Opened]] = {}
     planned: dict[str, list[Task]] = {}
     for one in wave:
-        opened[one.name], tasks = planned_tasks(
+        opened[one.name], of_item = planned_tasks(
             workspace, catalogue, judging[one.name], one.run, one.artifacts, executor, options, cache
         )
-        planned[one.name] = [replace(task, item=one.name) for task in tasks]
+        planned[one.name] = [replace(task, item=one.name) for task in of_item]
     judged: dict[str, dict[str, Judgement]] = {name: {} for name in planned}
 
     def result(name: str) -> ItemResult:
         results = results_of(judging[name], planned[name], judged[name], opened[name])
         return ItemResult(by_name[name], results, _with_commands(bindings.of(by_name[name]), opened[name]))
 
-    for task, judgement in judge_all([one for of in planned.values() for one in of], executor, options, cache, tell):
+    tasks = [one for of in planned.values() for one in of]
+    for task, judgement in judge_all(tasks, executor, options, cache, tell, later=later):
         judged[task.item][task.id] = judgement
         tell(events.Judged(judgement, task.item))
         if len(judged[task.item]) == len(planned[task.item]):

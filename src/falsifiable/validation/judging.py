@@ -21,11 +21,20 @@ from falsifiable.validation.workers import Job, Outcome
 
 
 def judge_all(
-    planned: Sequence[Task], executor: Executor, options: Options, cache: Cache, tell: events.Listener
+    planned: Sequence[Task],
+    executor: Executor,
+    options: Options,
+    cache: Cache,
+    tell: events.Listener,
+    *,
+    later: int = 0,
 ) -> Iterator[tuple[Task, Judgement]]:
-    """Every task with its judgement, exactly once and as soon as it is final. ``executor`` has been entered."""
+    """Every task with its judgement, exactly once and as soon as it is final. ``executor`` has been entered.
+
+    ``later`` is how many tasks are to be planned after these.
+    """
     known = {one.id: recall_of(one, cache) for one in planned if not one.obstacle and one.signature.remembered}
-    tell(events.Planned(len(planned), sum(entry is not None for entry in known.values())))
+    tell(events.Planned(len(planned), sum(entry is not None for entry in known.values()), later))
     judgements = {one.id: unjudged(one) for one in planned}
     open_questions = []
     for one in planned:
