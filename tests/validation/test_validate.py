@@ -14,6 +14,7 @@ from falsifiable.validation import Options, validate_workspace
 from falsifiable.validation.catalogue import load_catalogue
 from falsifiable.validation.events import ContractJudged, Finished, Judged, Planned, Started
 from falsifiable.validation.executor import LocalExecutor
+from falsifiable.validation.fleet import Item, validate_many
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +67,33 @@ def test_two_contracts_that_make_one_claim_of_the_same_bytes_are_answered_by_one
     assert asked == [f"shop/FALSIFY-SHOP-00{number}" for number in (1, 2, 3)]
     assert results["twin"] == results["shop"]
     assert {one.outcome for one in results["twin"]} == {"held"}
+
+
+class Interrupted(LocalExecutor):
+    """Is interrupted when all has been judged on real bytes, and specimens come next."""
+
+    def run(self, jobs, *, at_once=None):
+        if any(job.message.get("specimen") for job in jobs):
+            raise KeyboardInterrupt
+        return super().run(jobs, at_once=at_once)
+
+
+def test_what_fell_before_an_interrupt_is_told_though_its_specimens_were_never_asked(shop):
+    shop.edit("contracts/shop.yaml", "equals: 56", "equals: 57")
+    catalogue = load_catalogue()
+    workspace = load_workspace(shop.root, catalogue.signatures)
+    heard = []
+    with pytest.raises(KeyboardInterrupt):
+        validate_workspace(workspace, catalogue, listeners=[heard.append], executor=Interrupted())
+    assert heard[-1].interrupted
+    (result,) = heard[-1].results
+    assert sorted(one.verdict.outcome for one in result.judgements) == ["falsified", "held", "held"]
+    assert not any(isinstance(one, ContractJudged) for one in heard)
+    ours = Item("ours", artifacts={"trained": shop.root / "run/finetuned"})
+    many = validate_many(workspace, catalogue, [ours], executor=Interrupted())
+    assert {one.verdict.outcome for one in next(many).judgements} == {"falsified", "held"}
+    with pytest.raises(KeyboardInterrupt):
+        next(many)
 
 
 TWO_COPIES = """\

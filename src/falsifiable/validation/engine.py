@@ -16,7 +16,7 @@ from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
 from falsifiable.validation.discharge import observe
 from falsifiable.validation.executor import Executor, LocalExecutor
-from falsifiable.validation.judging import judge_all, unjudged
+from falsifiable.validation.judging import fallen, judge_all, unjudged
 from falsifiable.validation.mutation_results import MutationReport
 from falsifiable.validation.mutation_testing import challenge_with_mutations
 from falsifiable.validation.plan import Options, Task, plan
@@ -41,18 +41,19 @@ def validate_workspace(
     The jobs are run by ``executor``, by processes of this machine when None.
 
     Raises:
-        KeyboardInterrupt: passed on after a final event with what had finished.
+        KeyboardInterrupt: passed on after a final event with what had finished, and with all that had fallen.
     """
     options = options or Options()
     cache = cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
     tell = teller(listeners)
     judged: dict[str, Judgement] = {}
+    so_far: dict[str, Judgement] = {}
     with executor or LocalExecutor(quiet=not options.debug) as running:
         opened, planned = planned_tasks(workspace, catalogue, chosen, run, artifacts, running, options, cache)
         open_in = Counter(one.contract.contract for one in planned)
         try:
-            for one, judgement in judge_all(planned, running, options, cache, tell):
+            for one, judgement in judge_all(planned, running, options, cache, tell, so_far=so_far):
                 judged[one.id] = judgement
                 tell(events.Judged(judgement))
                 open_in[one.contract.contract] -= 1
@@ -60,7 +61,8 @@ def validate_workspace(
                     (result,) = results_of([one.contract], planned, judged, opened)
                     tell(events.ContractJudged(result))
         except KeyboardInterrupt:
-            tell(events.Finished(results_of(chosen, planned, judged, opened), interrupted=True))
+            results = results_of(chosen, planned, fallen(so_far) | judged, opened)
+            tell(events.Finished(results, interrupted=True))
             raise
     cache.trim_now_and_then()
     results = results_of(chosen, planned, judged, opened)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import Catalogue
 from falsifiable.validation.engine import planned_tasks, results_of, teller
 from falsifiable.validation.executor import Executor, LocalExecutor
-from falsifiable.validation.judging import judge_all
+from falsifiable.validation.judging import fallen, judge_all
 from falsifiable.validation.plan import Options, Task
 from falsifiable.validation.results import ContractResult, Judgement
 
@@ -175,7 +175,11 @@ def validate_many(
     executor: Executor | None = None,
 ) -> Iterator[ItemResult]:
     """Judge every item by those of ``contracts`` of which it binds a role; each item's result as soon as its last
-    falsifier has been judged."""
+    falsifier has been judged.
+
+    Raises:
+        KeyboardInterrupt: passed on after the items of which something had fallen.
+    """
     options, cache = options or Options(), cache or Cache()
     chosen = tuple(workspace.contracts if contracts is None else contracts)
     tell = teller(listeners)
@@ -211,17 +215,24 @@ def _judged_wave(
         )
         planned[one.name] = [replace(task, item=one.name) for task in of_item]
     judged: dict[str, dict[str, Judgement]] = {name: {} for name in planned}
+    so_far: dict[str, Judgement] = {}
 
-    def result(name: str) -> ItemResult:
-        results = results_of(judging[name], planned[name], judged[name], opened[name])
+    def result(name: str, *besides: dict[str, Judgement]) -> ItemResult:
+        results = results_of(judging[name], planned[name], ChainMap(judged[name], *besides), opened[name])
         return ItemResult(by_name[name], results, _with_commands(bindings.of(by_name[name]), opened[name]))
 
     tasks = [one for of in planned.values() for one in of]
-    for task, judgement in judge_all(tasks, executor, options, cache, tell, later=later):
-        judged[task.item][task.id] = judgement
-        tell(events.Judged(judgement, task.item))
-        if len(judged[task.item]) == len(planned[task.item]):
-            yield result(task.item)
+    try:
+        for task, judgement in judge_all(tasks, executor, options, cache, tell, so_far=so_far, later=later):
+            judged[task.item][task.id] = judgement
+            tell(events.Judged(judgement, task.item))
+            if len(judged[task.item]) == len(planned[task.item]):
+                yield result(task.item)
+    except KeyboardInterrupt:
+        fell = fallen(so_far)
+        unfinished = (result(name, fell) for name in planned if len(judged[name]) < len(planned[name]))
+        yield from (one for one in unfinished if any(of.verdict.outcome == "falsified" for of in one.judgements))
+        raise
     yield from (result(name) for name in planned if len(judged[name]) < len(planned[name]) or not planned[name])
 
 

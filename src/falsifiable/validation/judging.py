@@ -27,15 +27,18 @@ def judge_all(
     cache: Cache,
     tell: events.Listener,
     *,
+    so_far: dict[str, Judgement],
     later: int = 0,
 ) -> Iterator[tuple[Task, Judgement]]:
     """Every task with its judgement, exactly once and as soon as it is final. ``executor`` has been entered.
 
-    ``later`` is how many tasks are to be planned after these.
+    ``so_far`` is empty and takes what is said of each task on the way, for whoever is interrupted. ``later`` is how
+    many tasks are to be planned after these.
     """
+    judgements = so_far
     known = {one.id: recall_of(one, cache) for one in planned if not one.obstacle and one.signature.remembered}
     tell(events.Planned(len(planned), sum(entry is not None for entry in known.values()), later))
-    judgements = {one.id: unjudged(one) for one in planned}
+    judgements.update({one.id: unjudged(one) for one in planned})
     open_questions = []
     for one in planned:
         entry = known.get(one.id)
@@ -56,6 +59,11 @@ def judge_all(
             yield one, judgements[one.id]
     unsettled = [one for one in planned if not _is_settled(judgements[one.id])]
     yield from _on_specimens(unsettled, judgements, executor, options, cache, tell)
+
+
+def fallen(so_far: Mapping[str, Judgement]) -> dict[str, Judgement]:
+    """What fell on real bytes, final or not: what specimens add to it cannot take it back."""
+    return {name: one for name, one in so_far.items() if one.verdict.outcome == "falsified" or one.cause == "unsound"}
 
 
 def _is_settled(judgement: Judgement) -> bool:
