@@ -55,6 +55,18 @@ def test_a_named_folder_is_of_the_workspace_around_it(run_pytest, workspace):
     assert "6 tests collected" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["--contracts", "contracts"], ["contracts/shop.yaml"]])
+def test_a_linked_folder_of_contracts_is_of_the_workspace_that_links_to_it(run_pytest, workspace, tmp_path, arguments):
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "contracts").symlink_to(workspace / "contracts")
+    (links / "artifacts.yaml").write_text("tokenizer: nowhere.json\n")
+    (links / "pytest.ini").write_text("[pytest]\n")
+    done = run_pytest(*arguments, "-rs", folder=links)
+    assert "inconclusive: role trained is not bound" in done.stdout, done.stdout + done.stderr
+    assert "3 falsifiers: 0 held, 0 falsified, 3 inconclusive" in done.stdout
+
+
 def test_a_fault_of_the_bindings_is_told_where_all_contracts_are_of_pv(run_pytest, workspace):
     (workspace / "contracts/shop.yaml").unlink()
     (workspace / "contracts/exp-v1.yaml").write_text(PV % "above 0")

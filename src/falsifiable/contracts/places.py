@@ -13,7 +13,11 @@ CONTRACT_SUFFIX = ".yaml"
 
 def find_root(start: Path) -> Path:
     """The nearest folder from ``start`` upwards that holds ``artifacts.yaml`` or contracts; ``start`` if none does."""
-    start = start.resolve()
+    return root_above(start.resolve())
+
+
+def root_above(start: Path) -> Path:
+    """The same along the full path ``start`` as it is written: a linked folder is of the workspace that links to it."""
     for folder in (start, *start.parents):
         if (folder / ARTIFACTS_FILE).is_file() or any(_contracts(folder / CONTRACTS_FOLDER)):
             return folder

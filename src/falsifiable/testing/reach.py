@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from falsifiable.contracts import find_root
 from falsifiable.contracts.limits import DEFAULT_LIMITS
-from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths
+from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACT_SUFFIX, CONTRACTS_FOLDER, contract_paths, root_above
 from falsifiable.contracts.pv.dialect import speaks_pv
 from falsifiable.contracts.yaml_reader import read_yaml
 
@@ -21,10 +20,23 @@ _TOP = re.compile(rb"^[\"']?(contract|falsifiers)[\"']?\s*:", re.MULTILINE)
 
 def named_paths(config: pytest.Config) -> tuple[Path, ...]:
     """What was named on the command line, without what stands behind ``::``; nothing where pytest chose."""
-    if not names_given(config):
-        return ()
-    named = [(config.invocation_params.dir / one.partition("::")[0]).resolve() for one in config.args]
-    return tuple(one for one in named if one.exists())
+    return tuple(one for one in arguments(config) if one.exists()) if names_given(config) else ()
+
+
+def arguments(config: pytest.Config) -> list[Path]:
+    """What pytest starts from, named or not, each ``in_workspace``."""
+    return [in_workspace(config.invocation_params.dir / one.partition("::")[0]) for one in config.args]
+
+
+def in_workspace(path: Path) -> Path:
+    """The full path, with the links down to the workspace around it resolved, and those below it kept.
+
+    Two ways to a file of one workspace become one, and a folder ``contracts`` that is a link to that of another
+    workspace stays in the one that links to it: there ``contract validate`` judges it, by other bindings.
+    """
+    written = Path(os.path.abspath(path))  # noqa: PTH100 - links stay
+    root = root_above(written)
+    return root.resolve() / written.relative_to(root)
 
 
 def names_given(config: pytest.Config) -> bool:
@@ -38,7 +50,7 @@ def home(config: pytest.Config, named: tuple[Path, ...]) -> Path:
     Where none of them is in a workspace, the working directory.
     """
     here = config.invocation_params.dir
-    roots = (find_root(one) for one in (here, *named, config.rootpath))
+    roots = (root_above(one) for one in (in_workspace(here), *named, in_workspace(config.rootpath)))
     return next((one for one in roots if is_workspace(one)), here.resolve())
 
 
@@ -67,10 +79,10 @@ def is_ignored(path: Path, config: pytest.Config) -> bool | None:
     What it passes over by habit (``norecursedirs``, such as ``build``) is judged by ``contract validate``: left out
     here, it would go green unseen. ``--ignore`` was asked for, and stays.
     """
-    folder = find_root(path if path.is_dir() else path.parent) / CONTRACTS_FOLDER
-    if not path.resolve().is_relative_to(folder) or _told_to_ignore(path, config):
+    folder = root_above(path.parent) / CONTRACTS_FOLDER
+    if not path.is_relative_to(folder) or _told_to_ignore(path, config):
         return None
-    depth = len(path.resolve().relative_to(folder).parts)
+    depth = len(path.relative_to(folder).parts)
     folders = [path, *path.parents][0 if path.is_dir() else 1 : depth + 1]
     if not any(_matches(one, habit) for one in folders for habit in config.getini("norecursedirs")):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from falsifiable.contracts import ContractFile, Diagnostic, Workspace, find_root, load_workspace
+from falsifiable.contracts import ContractFile, Diagnostic, Workspace, load_workspace
+from falsifiable.contracts.places import CONTRACTS_FOLDER, root_above
 from falsifiable.contracts.pv.file import PvFile
 from falsifiable.testing.once import worked_out_once
-from falsifiable.testing.reach import has_contracts, home, named_paths, names_given
+from falsifiable.testing.reach import arguments, has_contracts, home, in_workspace, named_paths, names_given
 from falsifiable.testing.shown import explained
 from falsifiable.testing.summary import Summary
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
@@ -72,6 +73,11 @@ class Place:
     judgements: Mapping[str, tuple[Judgement, ...]] | None = None
     told: list[Diagnostic] = field(default_factory=list)
 
+    def holds(self, path: Path) -> bool:
+        """Whether ``path``, as ``in_workspace`` says it, is one of the contracts."""
+        own = path.is_relative_to(self.workspace.root / CONTRACTS_FOLDER)
+        return own and (path.resolve() in self.files or path.resolve() in self.pv)
+
     @property
     def collected(self) -> frozenset[str]:
         """The files that tell of their own faults."""
@@ -105,18 +111,25 @@ class ContractSession:
         """The workspace that the contract file ``path`` is one of; None for a file that is no contract of any.
 
         A named file answers for the workspace around it, one that was come by for the workspace around the folder that
-        was named, else for the one of the test run.
+        was named, else for the one of the test run. What was named by a link that is in no workspace's ``contracts``
+        answers for the workspace around what the link leads to.
         """
-        around = [one for one in self._named_folders if path.resolve().is_relative_to(one)]
-        for start in [path.parent] if named else [*around, self.home]:
-            place = self.place(start)
-            if path.resolve() in place.files or path.resolve() in place.pv:
-                return place
-        return None
+        tried = self._candidates(in_workspace(path), path.resolve(), named=named)
+        return next((place for start, one in tried if (place := self.place(start)).holds(one)), None)
+
+    def _candidates(self, file: Path, real: Path, *, named: bool) -> Iterator[tuple[Path, Path]]:
+        """Where to look for the workspace of a file, and as which path; the first that holds it is meant."""
+        if named:
+            yield from ((file.parent, file), (real.parent, real))
+            return
+        around = [one for one in self._named_folders if file.is_relative_to(one)]
+        yield from ((start, file) for start in (*around, self.home))
+        if any(one.resolve() / file.relative_to(one) == real for one in around):
+            yield real.parent, real
 
     def place(self, start: Path) -> Place:
         """The workspace around ``start``, read when first asked for."""
-        root = find_root(start)
+        root = root_above(start)
         if root not in self._places:
             self._places[root] = self._read(root)
         return self._places[root]
@@ -344,8 +357,4 @@ def _bound(given: Iterable[str]) -> dict[str, Path]:
 
 def _reached(folder: Path, config: pytest.Config) -> bool:
     """Whether pytest comes by ``folder``, or by something in it that was named, without being told to."""
-    for argument in config.args:
-        named = (config.invocation_params.dir / argument.partition("::")[0]).resolve()
-        if folder.is_relative_to(named) or named.is_relative_to(folder):
-            return True
-    return False
+    return any(folder.is_relative_to(one) or one.is_relative_to(folder) for one in arguments(config))
