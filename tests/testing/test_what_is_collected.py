@@ -33,14 +33,15 @@ def test_a_named_contract_that_could_not_be_run_is_no_success(run_pytest, worksp
     assert done.returncode == 1
 
 
-def test_a_folder_that_pytest_passes_over_is_collected_all_the_same(run_pytest, workspace):
-    for relative, content in {"b.yaml": SECOND, "test_no.py": "def test_no(): pass\n"}.items():
-        (workspace / "contracts/build").mkdir(exist_ok=True)
-        (workspace / "contracts/build" / relative).write_text(content)
+@pytest.mark.parametrize("folder", ["build", "env", "__pycache__"])
+def test_a_folder_that_pytest_passes_over_is_collected_all_the_same(run_pytest, workspace, folder):
+    (workspace / "contracts" / folder).mkdir()
+    for relative, content in {"b.yaml": SECOND, "test_no.py": "def test_no(): pass\n", "pyvenv.cfg": ""}.items():
+        (workspace / "contracts" / folder / relative).write_text(content)
     done = run_pytest("--contracts", "--collect-only", "-q")
-    assert "contracts/build/b.yaml::FALSIFY-SECOND-001" in done.stdout, done.stdout + done.stderr
+    assert f"contracts/{folder}/b.yaml::FALSIFY-SECOND-001" in done.stdout, done.stdout + done.stderr
     assert "7 tests collected" in done.stdout
-    done = run_pytest("--contracts", "--collect-only", "-q", "--ignore", "contracts/build", ".")
+    done = run_pytest("--contracts", "--collect-only", "-q", "--ignore", f"contracts/{folder}", ".")
     assert "4 tests collected" in done.stdout
     done = run_pytest("--collect-only", "-q", ".")
     assert "1 test collected" in done.stdout
@@ -65,6 +66,16 @@ def test_a_linked_folder_of_contracts_is_of_the_workspace_that_links_to_it(run_p
     done = run_pytest(*arguments, "-rs", folder=links)
     assert "inconclusive: role trained is not bound" in done.stdout, done.stdout + done.stderr
     assert "3 falsifiers: 0 held, 0 falsified, 3 inconclusive" in done.stdout
+
+
+def test_a_link_to_a_folder_of_contracts_does_not_double_its_verdicts(run_pytest, workspace):
+    (workspace / "contracts/a").mkdir()
+    (workspace / "contracts/shop.yaml").rename(workspace / "contracts/a/shop.yaml")
+    (workspace / "contracts/b").symlink_to("a")
+    done = run_pytest("--contracts", "--collect-only", "-q", "contracts")
+    assert "3 tests collected" in done.stdout, done.stdout + done.stderr
+    done = run_pytest("--contracts", "--collect-only", "-q", "contracts/b")
+    assert "contracts/b/shop.yaml::FALSIFY-SHOP-001" in done.stdout, done.stdout + done.stderr
 
 
 def test_a_fault_of_the_bindings_is_told_where_all_contracts_are_of_pv(run_pytest, workspace):

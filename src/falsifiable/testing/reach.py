@@ -17,6 +17,9 @@ from falsifiable.contracts.yaml_reader import read_yaml
 _TOP = re.compile(rb"^[\"']?(contract|falsifiers)[\"']?\s*:", re.MULTILINE)
 """How a contract of ours begins, in a file that is no YAML."""
 
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta/history")
+"""By which files pytest knows a virtual environment."""
+
 
 def named_paths(config: pytest.Config) -> tuple[Path, ...]:
     """What was named on the command line, without what stands behind ``::``; nothing where pytest chose."""
@@ -76,15 +79,19 @@ def is_contract(path: Path) -> bool:
 def is_ignored(path: Path, config: pytest.Config) -> bool | None:
     """What pytest is to do with ``path`` among contracts: False to look into it, True to leave it, None as it likes.
 
-    What it passes over by habit (``norecursedirs``, such as ``build``) is judged by ``contract validate``: left out
-    here, it would go green unseen. ``--ignore`` was asked for, and stays.
+    What it passes over by habit (``norecursedirs``, such as ``build``, virtual environments and ``__pycache__``) is
+    judged by ``contract validate``: left out here, it would go green unseen. ``--ignore`` was asked for, and stays.
+    A folder that is a link is judged where it leads, if that is among the contracts, and not twice; pytest does not ask
+    about one that was named.
     """
     folder = root_above(path.parent) / CONTRACTS_FOLDER
     if not path.is_relative_to(folder) or _told_to_ignore(path, config):
         return None
+    if path.is_dir() and path.is_symlink() and path != folder:
+        return True
     depth = len(path.relative_to(folder).parts)
     folders = [path, *path.parents][0 if path.is_dir() else 1 : depth + 1]
-    if not any(_matches(one, habit) for one in folders for habit in config.getini("norecursedirs")):
+    if not any(_passed_over(one, config) for one in folders):
         return None
     return not path.is_dir() and path.suffix != CONTRACT_SUFFIX
 
@@ -94,6 +101,13 @@ def _told_to_ignore(path: Path, config: pytest.Config) -> bool:
     paths = [Path(os.path.abspath(here / one)) for one in config.getoption("ignore") or ()]  # noqa: PTH100 - links stay
     globs = [os.path.abspath(here / one) for one in config.getoption("ignore_glob") or ()]  # noqa: PTH100
     return path in paths or any(fnmatch(str(path), one) for one in globs)
+
+
+def _passed_over(folder: Path, config: pytest.Config) -> bool:
+    """Whether pytest passes over ``folder`` by habit."""
+    if folder.name == "__pycache__" or any(_matches(folder, one) for one in config.getini("norecursedirs")):
+        return True
+    return not config.getoption("collect_in_virtualenv") and any((folder / one).is_file() for one in _ENVIRONMENT)
 
 
 def _matches(path: Path, pattern: str) -> bool:
