@@ -78,6 +78,19 @@ def test_a_link_to_a_folder_of_contracts_does_not_double_its_verdicts(run_pytest
     assert "contracts/b/shop.yaml::FALSIFY-SHOP-001" in done.stdout, done.stdout + done.stderr
 
 
+def test_contracts_of_a_workspace_within_are_collected_where_named_and_else_told_of(run_pytest, workspace):
+    edit(workspace / "pytest.ini", "testpaths = tests", "contracts = true\ntestpaths = tests shelf")
+    (workspace / "shelf/contracts").mkdir(parents=True)
+    (workspace / "shelf/contracts/second.yaml").write_text(SECOND)
+    (workspace / "shelf/artifacts.yaml").write_text("tokenizer: nowhere.json\n")
+    done = run_pytest("-rs", ".")
+    assert "shelf/contracts/second.yaml:14: inconclusive: role trained is not bound" in done.stdout, done.stdout
+    assert "6 falsifiers: 3 held, 0 falsified, 3 inconclusive" in done.stdout
+    done = run_pytest("--collect-only", "-q")
+    assert done.stdout.count("ContractWarning: shelf: a workspace of its own, whose contracts are not put to") == 1
+    assert "4 tests collected" in done.stdout
+
+
 def test_a_fault_of_the_bindings_is_told_where_all_contracts_are_of_pv(run_pytest, workspace):
     (workspace / "contracts/shop.yaml").unlink()
     (workspace / "contracts/exp-v1.yaml").write_text(PV % "above 0")

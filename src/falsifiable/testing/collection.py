@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -38,9 +39,17 @@ Falsified.__module__ = Inconclusive.__module__ = (
 
 
 def collector_of(path: Path, parent: pytest.Collector) -> ContractCollector | PvCollector | None:
-    """The collector of a contract file; None for a YAML file that is no contract of the workspace it lies in."""
-    place = ContractSession.of(parent.config).place_of(path, named=parent.session.isinitpath(path))
+    """The collector of a contract file; None for a YAML file that is no contract of a workspace that was asked for."""
+    session = ContractSession.of(parent.config)
+    place = session.place_of(path, named=parent.session.isinitpath(path))
     if place is None:
+        if passed_over := session.newly_passed_over(path):
+            parent.warn(
+                ContractWarning(
+                    f"{_shown(passed_over, parent.config)}: a workspace of its own, whose contracts are not put to the "
+                    f"test in this run; name it on the command line, or leave it out with --ignore"
+                )
+            )
         return None
     if file := place.files.get(path.resolve()):
         ours: ContractCollector = ContractCollector.from_parent(parent, path=path, place=place, file=file)
@@ -214,6 +223,11 @@ def _outcome(judgement: Judgement | None) -> tuple[str, str]:
 def _tellers(role: str, about: dict[str, set[str]]) -> set[str]:
     """The falsifiers that say that the file bound to ``role`` is broken."""
     return {name for name, roles in about.items() if role in roles} or set(list(about)[:1])
+
+
+def _shown(folder: Path, config: pytest.Config) -> str:
+    """A folder as it is named on the command line."""
+    return os.path.relpath(folder, config.invocation_params.dir)
 
 
 def _word(name: str) -> str:

@@ -15,7 +15,15 @@ from falsifiable.contracts import ContractFile, Diagnostic, Workspace, load_work
 from falsifiable.contracts.places import CONTRACTS_FOLDER, root_above
 from falsifiable.contracts.pv.file import PvFile
 from falsifiable.testing.once import worked_out_once
-from falsifiable.testing.reach import arguments, has_contracts, home, in_workspace, named_paths, names_given
+from falsifiable.testing.reach import (
+    arguments,
+    has_contracts,
+    home,
+    in_workspace,
+    is_contract,
+    named_paths,
+    names_given,
+)
 from falsifiable.testing.shown import explained
 from falsifiable.testing.summary import Summary
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
@@ -92,6 +100,7 @@ class ContractSession:
         shared = getattr(config, "workerinput", {}).get(SHARED)
         self._shared = Path(shared) if shared else None
         self._places: dict[Path, Place] = {}
+        self._passed_over: set[Path] = set()
         named = named_paths(config)
         self.home = home(config, named)
         self._named_folders = sorted((one for one in named if one.is_dir()), key=lambda one: -len(one.parts))
@@ -111,8 +120,9 @@ class ContractSession:
         """The workspace that the contract file ``path`` is one of; None for a file that is no contract of any.
 
         A named file answers for the workspace around it, one that was come by for the workspace around the folder that
-        was named, else for the one of the test run. What was named by a link that is in no workspace's ``contracts``
-        answers for the workspace around what the link leads to.
+        was named, else for the one of the test run, else, below a folder that was named, for the workspace around it.
+        What was named by a link that is in no workspace's ``contracts`` answers for the workspace around what the link
+        leads to.
         """
         tried = self._candidates(in_workspace(path), path.resolve(), named=named)
         return next((place for start, one in tried if (place := self.place(start)).holds(one)), None)
@@ -124,8 +134,21 @@ class ContractSession:
             return
         around = [one for one in self._named_folders if file.is_relative_to(one)]
         yield from ((start, file) for start in (*around, self.home))
+        if around:
+            yield file.parent, file
         if any(one.resolve() / file.relative_to(one) == real for one in around):
             yield real.parent, real
+
+    def newly_passed_over(self, path: Path) -> Path | None:
+        """The workspace that ``path`` is a contract of and that nobody asked for, the first time it is come by."""
+        file = in_workspace(path)
+        root = root_above(file.parent)
+        if root in self._places or root in self._passed_over or not file.is_relative_to(root / CONTRACTS_FOLDER):
+            return None
+        if not is_contract(path):
+            return None
+        self._passed_over.add(root)
+        return root
 
     def place(self, start: Path) -> Place:
         """The workspace around ``start``, read when first asked for."""
