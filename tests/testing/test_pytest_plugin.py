@@ -80,12 +80,15 @@ def test_a_sabotaged_weight_is_named(run_pytest, workspace):
 def test_a_broken_file_fails_what_rests_on_it(run_pytest, workspace):
     model = workspace / "run/finetuned/model.safetensors"
     model.write_bytes(model.read_bytes()[:-10])
-    done = run_pytest("--contracts", "contracts")
+    done = run_pytest("--contracts", "contracts", "--junitxml", "junit.xml")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "missing 10 bytes" in done.stdout
     assert "check artifact.sound" in done.stdout
-    assert "3 falsifiers: 0 held, 0 falsified, 3 inconclusive" in done.stdout
+    assert "3 falsifiers: 0 held, 3 falsified, 0 inconclusive" in done.stdout
+    assert "a file breaks the rules of its own format, whatever is claimed about it: 3 falsifiers" in done.stdout
     assert "3 failed" in done.stdout
+    said = [one.get("value") for one in ElementTree.parse(workspace / "junit.xml").iter("property")]
+    assert (said.count("falsified"), said.count("unsound"), said.count("inconclusive")) == (3, 3, 0)
 
 
 def test_what_is_inconclusive_is_skipped_with_its_reason(run_pytest, workspace):

@@ -14,7 +14,7 @@ from falsifiable.contracts import Contract, ContractFile, FalsifierDeclaration
 from falsifiable.contracts.pv.file import PvFile
 from falsifiable.testing.session import ContractSession, Place, check_bindings, faults_beside, faults_of, warnings_of
 from falsifiable.testing.shown import falsified_text, inconclusive_text, vacuous_text
-from falsifiable.testing.summary import CAUSE, OUTCOME
+from falsifiable.testing.summary import CAUSE, OUTCOME, UNSOUND
 from falsifiable.validation.results import Judgement
 
 BUILT_IN = "artifact.sound"
@@ -111,7 +111,10 @@ class FalsifierItem(pytest.Item):
         own = next((one for one in judgements if one.falsifier == self.declared.id), None)
         falsified = [one for one in (own, *self._unsound(judgements)) if one and one.verdict.outcome == "falsified"]
         outcome, said = _outcome(own)
-        self._report(outcome, own)
+        if falsified and outcome != "falsified":  # the test fails for its file, whatever the claim came to
+            self._report("falsified", UNSOUND, own)
+        else:
+            self._report(outcome, own.cause if own else "", own)
         if falsified:
             place = f"{self.parent.file.path}:{self.line}"
             raise Falsified("\n\n".join(falsified_text(one, self.declared, place) for one in falsified))
@@ -140,12 +143,12 @@ class FalsifierItem(pytest.Item):
         about = {one.id: set(one.on.values()) for one in self.contract.falsifiers if one.id in judged}
         return [one for one in built_in if self.declared.id in _tellers(one.artifacts[0].role, about)]
 
-    def _report(self, outcome: str, judgement: Judgement | None) -> None:
+    def _report(self, outcome: str, cause: str, judgement: Judgement | None) -> None:
         said: dict[str, object] = {
             "falsifiable.contract": self.contract.contract,
             "falsifiable.check": self.declared.check,
             OUTCOME: outcome,
-            CAUSE: judgement.cause if judgement else "",
+            CAUSE: cause,
         }
         self.user_properties += [(name, value) for name, value in said.items() if value]
         for one in judgement.verdict.measurements if judgement else ():

@@ -13,6 +13,9 @@ OUTCOME = "falsifiable.outcome"
 CAUSE = "falsifiable.cause"
 """Under which names a report carries what was found; as properties, they stand in JUnit files too."""
 
+UNSOUND = "unsound"
+"""The cause where the file that a claim is about breaks the rules of its own format."""
+
 
 class Summary:
     """Listens to the reports of all processes; held by the one that prints."""
@@ -28,7 +31,7 @@ class Summary:
         if report.when != "call" or OUTCOME not in said:
             return
         self._outcomes[str(said[OUTCOME])] += 1
-        self._on_broken_files += report.failed and said.get(CAUSE) == "unsound"
+        self._on_broken_files += said[OUTCOME] == "falsified" and said.get(CAUSE) == UNSOUND
         if said.get(CAUSE) in COULD_NOT_RUN:
             self._not_run.append(report.nodeid)
 
@@ -47,7 +50,7 @@ class Summary:
         terminalreporter.write_line(f"{counted(self._outcomes.total(), 'falsifier')}: {said}")
         if self._on_broken_files:
             terminalreporter.write_line(
-                f"failed because a file breaks the rules of its own format, and could not be asked: "
+                f"of these falsified because a file breaks the rules of its own format, whatever is claimed about it: "
                 f"{counted(self._on_broken_files, 'falsifier')}"
             )
         if self._not_run:
