@@ -40,6 +40,35 @@ def test_a_fixture_that_was_forgotten_is_an_error_where_nothing_can_be_bound(run
     assert (done.returncode, "3 skipped" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
+def test_a_role_that_is_bound_for_single_contracts_is_found_unless_they_differ(run_pytest, workspace):
+    (workspace / "artifacts.yaml").write_text("shop/trained: run/finetuned\nother/trained: run/finetuned\n")
+    (workspace / "tests/test_ordinary.py").write_text("def test_it(model): assert model.config.hidden_size == 56\n")
+    done = run_pytest()
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    done = run_pytest("-rs", "--contracts-artifact", "shop/trained=run/export")
+    assert "1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "and they differ: shop/trained is run/export, other/trained is " in done.stdout
+
+
+def test_a_role_that_was_given_is_one_of_the_fixtures_or_of_a_contract(run_pytest, workspace):
+    (workspace / "tests/test_ordinary.py").write_text("def test_it(model): pass\n")
+    done = run_pytest("tests", "--contracts-artifact", "modle=run/finetuned")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "--contracts-artifact modle: no contract has a role 'modle'" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    done = run_pytest("--contracts", "--contracts-artifact", "model=run/finetuned")
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_an_artifact_that_cannot_be_read_is_told_once(run_pytest, workspace):
+    (workspace / "artifacts.yaml").write_text("trained: nowhere\n")
+    (workspace / "tests/test_ordinary.py").write_text("def test_it(model): pass\n")
+    done = run_pytest()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "nowhere" in done.stdout
+    assert "During handling of the above exception" not in done.stdout
+
+
 def test_fixtures_find_the_workspace_around_the_tests_that_were_named(run_pytest, workspace, tmp_path):
     (workspace / "tests/test_ordinary.py").write_text("def test_it(run):\n    assert run.run_id\n")
     elsewhere = tmp_path / "elsewhere"

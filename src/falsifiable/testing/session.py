@@ -21,9 +21,11 @@ from falsifiable.testing.reach import (
     home,
     in_workspace,
     is_contract,
+    is_workspace,
     named_paths,
     names_given,
 )
+from falsifiable.testing.roles import check_roles, for_contracts
 from falsifiable.testing.shown import explained
 from falsifiable.testing.summary import Summary
 from falsifiable.validation.catalogue import Catalogue, load_catalogue
@@ -192,7 +194,7 @@ class ContractSession:
                 place.catalogue,
                 contracts=_narrowed(place.workspace, chosen),
                 run=self.asked.run,
-                artifacts=self.asked.artifacts,
+                artifacts=for_contracts(self.asked.artifacts, place.workspace),
                 options=options,
                 listeners=[listener],
             )
@@ -209,6 +211,9 @@ def prepare(config: pytest.Config) -> None:
     Raises pytest.UsageError where there are none.
     """
     session = ContractSession.of(config)  # what was asked is checked before anything is collected
+    if given := session.asked.artifacts:
+        starts = (session.home, *(one for one in named_paths(config) if is_workspace(root_above(one))))
+        check_roles(given, [session.place(one).workspace for one in starts])
     if config.getoption("--contracts"):
         _add_contracts(config, session.home, "--contracts")
     elif config.getini("contracts") and not names_given(config):
@@ -308,7 +313,7 @@ def check_bindings(place: Place, asked: Asked) -> str:
     from falsifiable.validation.binding import BindingError, check_options
 
     try:
-        check_options(place.workspace, asked.artifacts)
+        check_options(place.workspace, for_contracts(asked.artifacts, place.workspace))
     except BindingError as error:
         return str(error).replace("--artifact", "--contracts-artifact")
     return ""
