@@ -221,5 +221,17 @@ def test_data_that_changed_beside_their_manifest_are_judged_anew(shop):
     assert outcome_of("data", validate(shop.root)) == "falsified"
 
 
+@pytest.mark.parametrize(("sources", "after"), [("", "falsified"), (", sources: [artifacts.yaml]", "held")])
+def test_a_command_without_sources_is_run_every_time(shop, sources, after):
+    (shop.root / "contracts/tool.yaml").write_text(
+        "contract: tool\nversion: 1.0.0\ntitle: The tool works\nartifacts:\n  tool: {kind: command}\n"
+        "falsifiers:\n  - {id: TOOL-001, claim: It ends with 0, check: command, on: {command: tool}}\n"
+    )
+    shop.edit("artifacts.yaml", "run: run\n", f"run: run\ntool: {{command: [sh, tool.sh]{sources}}}\n")
+    for code, outcome in ((0, "held"), (1, after)):
+        (shop.root / "tool.sh").write_text(f"exit {code}\n")
+        assert outcome_of("tool", validate(shop.root, options=Options(run_commands=True))) == outcome
+
+
 def outcome_of(contract, results):
     return next(one.judgements[0].verdict.outcome for one in results if one.contract == contract)

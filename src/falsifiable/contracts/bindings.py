@@ -92,7 +92,10 @@ class BindingEntry:
         default=None, metadata={"description": "a program and its arguments; {ROLE} and {output} become paths"}
     )
     sources: tuple[str, ...] = field(
-        default=(), metadata={"description": "files and folders that decide what the command does"}
+        default=(),
+        metadata={
+            "description": "files and folders that decide what the command does; without any, no verdict is reused"
+        },
     )
     pattern: str | None = field(
         default=None,

@@ -36,7 +36,7 @@ def judge_all(
     many tasks are to be planned after these.
     """
     judgements = so_far
-    known = {one.id: recall_of(one, cache) for one in planned if not one.obstacle and one.signature.remembered}
+    known = {one.id: recall_of(one, cache) for one in planned if not one.obstacle and one.remembered}
     tell(events.Planned(len(planned), sum(entry is not None for entry in known.values()), later))
     judgements.update({one.id: unjudged(one) for one in planned})
     open_questions = []
@@ -52,7 +52,7 @@ def judge_all(
     told = with_fingerprints(open_questions, executor, options, cache)
     for one, outcome in _run(told, executor, options, tell, specimen=False):
         judgements[one.id] = _judged(judgements[one.id], outcome)
-        if _is_conclusive(judgements[one.id]) and one.signature.remembered:
+        if _is_conclusive(judgements[one.id]) and one.remembered:
             entry = {"reports": outcome.reports, "names": one.named_in(outcome.reports)}
             cache.put("verdicts", one.key(specimen=False), entry)
         if _is_settled(judgements[one.id]):

@@ -82,6 +82,12 @@ class Task:
         name = f"{self.contract.contract}/{self.declaration.id}"
         return f"{self.item}: {name}" if self.item else name
 
+    @property
+    def remembered(self) -> bool:
+        """Whether its verdict may be reused: what a command without sources does, no digest tells."""
+        commands = [one.message for one in self.artifacts.values() if one.kind == "command" and one.message]
+        return self.signature.remembered and all(message["sources"] for message in commands)
+
     def key(self, *, specimen: bool) -> str:
         """Cache key of the verdict: everything it rests on. A verdict on the specimens rests on no bound bytes."""
         bound = {} if specimen else {name: one.content for name, one in self.artifacts.items()}
