@@ -94,6 +94,27 @@ def test_a_function_that_no_file_has_is_told(test, told, changed):
     assert rules(told(changed((CITES, test)))) == ["PV-TEST-ABSENT"]
 
 
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        ("// fn test_sums() was removed", False),
+        ("# def test_sums(): ...", False),
+        ("    #def test_sums(): ...", False),
+        ('"""Once def test_sums was here."""', False),
+        ("fn other() {} // fn test_sums() {}", False),
+        ("#[test] fn test_sums() {}", True),
+        ("#[cfg(test)] mod tests { use super::*; #[test] fn test_sums() {} fn other() {} }", True),
+        ("proptest! {\n    #[test]\n    fn test_sums(x in 0..9) {}\n}", True),
+        ('pub(crate) async unsafe extern "C" fn test_sums() {}', True),
+        ("class TestSums:\n    async def test_sums(self): ...  # the sum", True),
+    ],
+)
+def test_a_function_in_a_comment_is_not_written(source, written, tmp_path, changed):
+    (tmp_path / "all.rs").write_text(f"use std::cmp;\n{source}\n")
+    (file,) = check_pv([read_pv(changed((CITES, "test_sums")).encode())], tmp_path)
+    assert rules(file.diagnostics) == ([] if written else ["PV-TEST-ABSENT"])
+
+
 @pytest.mark.parametrize("test", ["proptest with 10000 random vectors", "direct test", '""', "null"])
 def test_prose_names_no_test(test, told, changed):
     (found,) = told(changed((CITES, test)))

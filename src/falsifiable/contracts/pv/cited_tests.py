@@ -14,8 +14,16 @@ from falsifiable.contracts.regular_files import TooLargeError, read_regular
 _LARGEST_SOURCE_BYTES = 4 * 1024 * 1024
 _MOST_SOURCES = 5_000
 """Files of source looked through for a bare name; in a larger workspace a name that is not found is not reported."""
-_NOT_OURS = frozenset({"target", "node_modules", "site-packages", "__pycache__", "venv", "build", "dist"})
-_DEFINED = re.compile(rb"\b(?:def|fn)\s+(\w+)")
+NOT_OURS = frozenset({"target", "node_modules", "site-packages", "__pycache__", "venv", "build", "dist"})
+"""Names of folders that hold what was made or installed."""
+_COMMENT = re.compile(rb"//[^\n]*|#(?!!?\[)[^\n]*")
+"""To the end of the line, of Rust or of Python; what begins with ``#[`` is an attribute of Rust."""
+_DEFINED = re.compile(
+    rb"""(?mx) (?: ^ | [{};\]] ) \s*
+    (?: (?: pub (?:\s*\([^)]*\))? | default | const | async | unsafe | extern (?:\s*"[^"\n]*")? ) \s+ )*
+    (?: def | fn ) \s+ (\w+)"""
+)
+"""A function, in whatever block or macro, where a statement can begin: in the middle of a sentence it is none."""
 
 _Body = Sequence[ast.stmt]
 _UNKNOWABLE = "*"
@@ -77,7 +85,7 @@ class CitedTests:
             return f"{file} is no Python that can be read: {error}"
 
     def _search(self) -> Iterator[str]:
-        for number, path in enumerate(_sources(self._root)):
+        for number, path in enumerate(sources_below(self._root)):
             if number == _MOST_SOURCES:
                 self._all_seen = False
                 return
@@ -85,12 +93,13 @@ class CitedTests:
                 source = read_regular(path, _LARGEST_SOURCE_BYTES)
             except (OSError, TooLargeError):
                 continue
-            yield from (name.decode("ascii", "replace") for name in _DEFINED.findall(source))
+            yield from (name.decode("ascii", "replace") for name in _DEFINED.findall(_COMMENT.sub(b"", source)))
 
 
-def _sources(root: Path) -> Iterator[Path]:
+def sources_below(root: Path) -> Iterator[Path]:
+    """Every .py and .rs file in and below ``root`` that is neither hidden, nor made, nor installed."""
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in _NOT_OURS)
+        folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in NOT_OURS)
         yield from (Path(folder, one) for one in sorted(files) if one.endswith((".py", ".rs")))
 
 
