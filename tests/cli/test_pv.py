@@ -273,13 +273,61 @@ def test_an_import_is_a_valid_contract_of_ours(kernels, contract, here):
 def test_the_lines_it_prints_bind_the_tests_it_names(kernels, contract, here):
     done = contract("import", "pv", "kernels/exp-v1.yaml")
     lines = done.out.partition("--run-commands:\n")[2]
-    assert lines.startswith(
-        'exp-v1/falsify-ex-001: {command: ["python", "-m", "pytest", "-q", "test_softmax.py::test_s'
-    )
-    assert 'exp-v1/kani-ex-001: {command: ["cargo", "kani", "--harness", "verify_softmax"]}' in lines
+    run = '"python", "-m", "falsifiable.testing.all_passed"'
+    sources = 'sources: ["test_softmax.py"]'
+    named = f'[{run}, "pytest", "-q", "test_softmax.py::test_sum"], {sources}'
+    assert f"exp-v1/falsify-ex-001: {{command: {named}}}" in lines
+    kani = f'[{run}, "cargo", "kani", "--harness", "verify_softmax"], {sources}'
+    assert f"exp-v1/kani-ex-001: {{command: {kani}}}" in lines
     (here / "artifacts.yaml").write_text(lines)
     done = contract("validate", "--no-run")
     assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [("softmax.py", ("sum", "max")), ("test_softmax.py", ("def test", "@pytest.mark.skip\ndef test"))],
+)
+def test_an_imported_claim_falls_when_the_code_breaks_and_when_its_test_is_skipped(
+    kernels, contract, here, file, change
+):
+    (here / "softmax.py").write_text("total = sum\n")
+    test = "import pytest\nfrom softmax import total\n\ndef test_sum():\n    assert total([0.5, 0.5]) == 1\n"
+    (here / "test_softmax.py").write_text(test)
+    lines = contract("import", "pv", "kernels/exp-v1.yaml").out.partition("--run-commands:\n")[2]
+    (here / "artifacts.yaml").write_text("\n".join(one for one in lines.splitlines() if "kani" not in one))
+    for outcome in ("held", "falsified"):
+        done = contract("validate", "--run-commands", "--format", "json")
+        judged = {one["falsifier"]: one for one in json.loads(done.out)["contracts"][0]["judgements"]}
+        assert judged["FALSIFY-EX-001"]["verdict"]["outcome"] == outcome
+        (here / file).write_text((here / file).read_text().replace(*change))
+
+
+def test_all_code_of_the_workspace_is_among_the_sources(kernels, contract, here):
+    for name in ("src/lib.rs", "target/made.rs", ".venv/one.py", "Cargo.toml", "data/rows.csv", "notes.md"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).touch()
+    done = contract("import", "pv", "kernels/exp-v1.yaml")
+    assert done.out.count('sources: ["Cargo.toml", "src", "test_softmax.py"]}') == 2
+
+
+@pytest.mark.parametrize(
+    ("test", "rule"), [("test_softmax.py::test_product", "PV-TEST-UNKNOWN"), ("cargo test test_no", "PV-TEST-ABSENT")]
+)
+def test_a_test_that_does_not_exist_is_told_and_not_bound(kernels, contract, test, rule):
+    (kernels / "exp-v1.yaml").write_text(EXP.replace("test_softmax.py::test_sum", test))
+    done = contract("import", "pv", "kernels/exp-v1.yaml")
+    assert (done.code, done.err.count(rule)) == (0, 1)
+    assert "3 claims, 2 of them without a test that can be run" in done.out
+    assert "falsify-ex-001" not in done.out
+
+
+def test_ids_that_would_give_one_role_are_imported_under_two(kernels, contract, here):
+    (kernels / "exp-v1.yaml").write_text(EXP.replace("FALSIFY-EX-001", '"1"').replace("KANI-EX-001", "TEST-1"))
+    assert contract("import", "pv", "kernels/exp-v1.yaml").code == 0
+    assert contract("validate", "--no-run", "exp-v1").code == 0
+    text = (here / "contracts" / "exp-v1.yaml").read_text()
+    assert all(f"on: {{command: {role}}}" in text for role in ("test-1", "test-1-2"))
 
 
 def test_a_contract_that_is_not_there_is_not_required(kernels, contract, here):

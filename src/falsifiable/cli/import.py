@@ -12,7 +12,12 @@ from falsifiable.cli import Failure
 from falsifiable.cli.common import root_option, traceback_option, write_named
 
 if TYPE_CHECKING:
+    from falsifiable.contracts.pv.doubts import Workplace
     from falsifiable.contracts.pv.file import PvFile
+    from falsifiable.contracts.pv.lint import Fault
+
+
+_OF_SOURCES = "# sources: all code that a test runs belongs there; its verdict is reused until one of them changes"
 
 
 @click.command()
@@ -29,8 +34,9 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     """Write an equivalent contract of ours for each FILE that was written for pv. Nothing that exists is overwritten.
 
     Each falsification test and each kani harness becomes a claim whose check is a command. Those that name a test which
-    can be run as it stands (a pytest id, a cargo command) come with a line for artifacts.yaml; the others stay PROPOSED
-    until somebody writes the test. Equations and proof obligations become comments; a status that was typed is dropped.
+    can be run as it stands (a pytest id, a cargo command) come with a line for artifacts.yaml, and hold where a test
+    passed and none was skipped. The others, and those whose test does not exist, stay PROPOSED until somebody writes
+    the test. Equations and proof obligations become comments; a status that was typed is dropped.
 
     \b
     Example:
@@ -38,6 +44,8 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     """
     from falsifiable.cli.modeline import SCHEMA_FILE, modeline, schema_beside_contracts
     from falsifiable.contracts.places import CONTRACTS_FOLDER, find_root
+    from falsifiable.contracts.pv.code import code_of
+    from falsifiable.contracts.pv.doubts import Workplace
     from falsifiable.contracts.pv.reader import read_pv
     from falsifiable.contracts.pv.translation import contract_name, translated
 
@@ -53,9 +61,13 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
     written = [(output or place / CONTRACTS_FOLDER / f"{contract_name(one)}.yaml", one) for one in read]
     _refuse_to_overwrite(written)
     bindings: list[str] = []
+    workplace, code = Workplace(place), code_of(place)
     schema, told = (place / CONTRACTS_FOLDER / SCHEMA_FILE, "") if output else schema_beside_contracts(place)
     for path, one in written:
-        translation = translated(one, known)
+        absent = _absent_tests(one, workplace)
+        if absent:
+            click.echo("\n".join(str(fault.in_file(one.path)) for fault in absent), err=True)
+        translation = translated(one, known, absent={fault.position for fault in absent}, code=code)
         write_named(path, modeline(path, schema) + translation.text, "--output")
         bindings += translation.bindings
         click.echo(f"wrote {path}: {_told(len(translation.bindings), translation.unbound)}")
@@ -67,7 +79,12 @@ def command(dialect: str, files: tuple[Path, ...], output: Path | None, root: Pa
         click.echo(told)
     if bindings:
         click.echo("Add to artifacts.yaml, then contract validate --run-commands:")
-        click.echo("\n".join(bindings))
+        click.echo("\n".join((_OF_SOURCES, *bindings)))
+
+
+def _absent_tests(file: PvFile, workplace: Workplace) -> list[Fault]:
+    """The tests that ``file`` cites and nobody has written."""
+    return list(workplace.standing(one for one in file.lint.doubts if one.question in ("test", "function")))
 
 
 def _refuse_to_overwrite(written: Iterable[tuple[Path, PvFile]]) -> None:

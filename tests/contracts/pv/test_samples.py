@@ -13,6 +13,7 @@ from falsifiable.contracts import CheckSignature, check_contracts, read_contract
 from falsifiable.contracts.pv.check import check_pv
 from falsifiable.contracts.pv.reader import PvFile, read_pv
 from falsifiable.contracts.pv.translation import translated
+from falsifiable.contracts.signature import Parameter
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "data" / "pv"
 VERDICTS: dict[str, Any] = {}
@@ -55,7 +56,10 @@ def test_what_pv_cannot_read_is_reported_at_the_same_line(name, judged):
 
 @pytest.mark.parametrize("name", [name for name, one in VERDICTS.items() if one["exit"] == 0])
 def test_what_is_valid_can_be_imported(name, judged):
-    command = CheckSignature("command", "", "falsifiers.fields", "falsifiers", {"command": "command"})
+    command = CheckSignature(
+        "command", "", "falsifiers.fields", "falsifiers", {"command": "command"},
+        parameters={"stderr_contains": Parameter("stderr_contains", "texts")},
+    )  # fmt: skip
     translation = translated(judged[name])
     (file,) = check_contracts([read_contract(translation.text.encode(), shown=name)], {"command": command})
     assert file.diagnostics == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ class Workplace:
 
     def report_standing(self, doubts: Iterable[Doubt], faults: Faults) -> None:
         """Report into ``faults`` each of ``doubts`` that nothing in the workspace refutes."""
-        for doubt in doubts:
-            fault = self._standing(doubt)
-            if fault is not None:
-                faults.take(fault)
+        for fault in self.standing(doubts):
+            faults.take(fault)
+
+    def standing(self, doubts: Iterable[Doubt]) -> Iterator[Fault]:
+        """What nothing in the workspace refutes."""
+        yield from (fault for fault in map(self._standing, doubts) if fault is not None)
 
     def _standing(self, doubt: Doubt) -> Fault | None:
         fault, question, names, parts = doubt

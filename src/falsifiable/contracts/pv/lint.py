@@ -21,6 +21,11 @@ class Fault(NamedTuple):
     message: str
     hint: str = ""
 
+    @property
+    def position(self) -> Position:
+        """Where it stands."""
+        return Position(self.line, self.column)
+
     def in_file(self, path: str) -> Diagnostic:
         """The diagnostic of the file shown as ``path``."""
         return Diagnostic(self.rule, self.severity, path, self.line, self.column, self.message, self.hint)

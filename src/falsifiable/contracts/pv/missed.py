@@ -123,7 +123,7 @@ def _statuses(contract: Part, doubts: _Doubts) -> None:
     proved = [_proof(one) for one in leans if one.text("status") == "proved"]
     if proved:
         first = proved[0].fault
-        doubts.ask(first.rule, Position(first.line, first.column), "", "", "proofs", (), proved)
+        doubts.ask(first.rule, first.position, "", "", "proofs", (), proved)
 
 
 def _proof(lean: Part) -> Doubt:

@@ -4,21 +4,26 @@ Every falsification test and every kani harness becomes a falsifier that runs a 
 ``artifacts.yaml``, because only a workspace may name what is run. A test that is prose gets a role that nothing is
 bound to: it stays PROPOSED until somebody writes the test. Equations and obligations are carried over as comments,
 typed statuses are not carried over at all.
+
+What a test program says by ending with 0 may be that it skipped everything: the commands run it in
+``falsifiable.testing.all_passed``, and the claims demand what that says where all tests passed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 
-from falsifiable.contracts.diagnostics import printable
+from falsifiable.contracts.diagnostics import Position, printable
 from falsifiable.contracts.pv.citations import NodeId, cited
 from falsifiable.contracts.pv.file import PvFile
 from falsifiable.contracts.pv.parts import Part
 
 _LONGEST_TITLE_CHARACTERS = 200
 _LONGEST_ID_CHARACTERS = 90
+_RUN = ("python", "-m", "falsifiable.testing.all_passed")
+_MUST_SAY = "every test passed"
 _LEFT_OUT = (
     "kernel_structure",
     "simd_dispatch",
@@ -47,18 +52,32 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """One falsifier to be written; ``command`` is empty where no program can run what refutes it."""
+    """One falsifier to be written; ``command`` is empty where no program can run what refutes it.
+
+    ``cites`` are the files of tests that the command names.
+    """
 
     id: str
+    role: str
     claim: str
     if_falsified: str
     tested_by: str
     command: tuple[str, ...]
-    sources: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
 
-    @property
-    def role(self) -> str:
-        return self.id.lower() if self.id[0].isalpha() else f"test-{self.id.lower()}"
+
+class _Names:
+    """Ids and roles, each given once."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._roles: set[str] = set()
+
+    def next(self, text: str) -> tuple[str, str]:
+        """An id of ours that is ``text`` as nearly as can be, and the role of its command."""
+        wanted = _hyphened(text.upper())[:_LONGEST_ID_CHARACTERS].strip("-") or "FALSIFY"
+        name = _untaken(wanted, self._ids)
+        return name, _untaken(name.lower() if name[0].isalpha() else f"test-{name.lower()}", self._roles)
 
 
 def contract_name(file: PvFile) -> str:
@@ -66,12 +85,16 @@ def contract_name(file: PvFile) -> str:
     return _hyphened(file.stem.lower()) or "imported"
 
 
-def translated(file: PvFile, known: Collection[str] = ()) -> Translation:
+def translated(
+    file: PvFile, known: Collection[str] = (), *, absent: Set[Position] = frozenset(), code: Collection[str] = ()
+) -> Translation:
     """The contract of ours that states what ``file`` states.
 
     Args:
         file: a contract of pv without errors.
         known: names of contracts of ours; only on these can it depend.
+        absent: where in the file tests are cited that do not exist; they are treated as prose.
+        code: the files and folders at the top of the workspace that decide what its tests do.
 
     Raises:
         ValueError: the file could not be read.
@@ -79,7 +102,7 @@ def translated(file: PvFile, known: Collection[str] = ()) -> Translation:
     if file.part is None or not file.sound:
         raise ValueError(f"{file.path} is no contract that could be read")
     contract, metadata = file.part, file.part.part("metadata") or Part(file.part.position)
-    claims = list(_claims(contract))
+    claims = list(_claims(contract, absent))
     required = [_hyphened(one.lower()) for one, _ in metadata.texts("depends_on")]
     name = contract_name(file)
     lines = [
@@ -96,24 +119,24 @@ def translated(file: PvFile, known: Collection[str] = ()) -> Translation:
     return Translation(
         name,
         "\n".join(lines) + "\n",
-        tuple(_binding(name, one) for one in claims if one.command),
+        tuple(_binding(name, one, code) for one in claims if one.command),
         tuple(one.id for one in claims if not one.command),
         tuple(one for one in _LEFT_OUT if one in contract.places),
         tuple(one for one in required if one not in known),
     )
 
 
-def _claims(contract: Part) -> Iterator[_Claim]:
-    taken: set[str] = set()
+def _claims(contract: Part, absent: Set[Position]) -> Iterator[_Claim]:
+    names = _Names()
     for test in contract.parts("falsification_tests"):
-        command, sources = _command(test.text("test"))
+        command, cites = _command(test.text("test")) if test.place("test") not in absent else ((), ())
         yield _Claim(
-            _identifier(test.text("id"), taken),
+            *names.next(test.text("id")),
             f"{test.text('rule')}: {test.text('prediction')}",
             test.text("if_fails"),
             test.text("test"),
             command,
-            sources,
+            cites,
         )
     for harness in contract.parts("kani_harnesses"):
         name, obligation = harness.text("harness"), harness.text("obligation")
@@ -121,23 +144,23 @@ def _claims(contract: Part) -> Iterator[_Claim]:
         how = f"kani proves {obligation}" + (f" with {name}" if name else "")
         bound = harness.number("bound")
         yield _Claim(
-            _identifier(harness.text("id"), taken),
+            *names.next(harness.text("id")),
             proves,
             "",
             how + (f", loops unwound {bound} times" if bound is not None else ""),
-            ("cargo", "kani", "--harness", name) if name else (),
+            (*_RUN, "cargo", "kani", "--harness", name) if name else (),
         )
 
 
 def _command(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The command that runs the tests ``text`` names, and the files it depends on; nothing where it is prose."""
+    """The command that runs the tests ``text`` names, and the files they stand in; nothing where it is prose."""
     found = cited(text)
     nodes = [one for one in found if isinstance(one, NodeId)]
     if nodes:
         files = tuple(dict.fromkeys(one.file for one in nodes))
-        return ("python", "-m", "pytest", "-q", *map(str, nodes)), files
+        return (*_RUN, "pytest", "-q", *map(str, nodes)), files
     if found and text.startswith("cargo "):
-        return tuple(text.split()), ()
+        return (*_RUN, *text.split()), ()
     return (), ()
 
 
@@ -176,13 +199,15 @@ def _falsifiers(claims: Sequence[_Claim]) -> Iterator[str]:
         yield f"    claim: {_quoted(one.claim)}"
         yield "    check: command"
         yield f"    on: {{command: {one.role}}}"
+        yield f"    with: {{stderr_contains: [{_quoted(_MUST_SAY)}]}}"
         yield "    up_to: partial  # a test of generated inputs says nothing about the files of a run"
         if one.if_falsified:
             yield f"    if_falsified: {_quoted(one.if_falsified)}"
 
 
-def _binding(name: str, claim: _Claim) -> str:
-    sources = f", sources: [{', '.join(map(_quoted, claim.sources))}]" if claim.sources else ""
+def _binding(name: str, claim: _Claim, code: Collection[str]) -> str:
+    files = [*code, *(one for one in claim.cites if one.partition("/")[0] not in code)]
+    sources = f", sources: [{', '.join(map(_quoted, files))}]" if files else ""
     return f"{name}/{claim.role}: {{command: [{', '.join(map(_quoted, claim.command))}]{sources}}}"
 
 
@@ -202,9 +227,8 @@ def _version(text: str) -> str:
     return ".".join((numbers or ["0", "1"]) + ["0"] * (3 - len(numbers or ["0", "1"])))
 
 
-def _identifier(text: str, taken: set[str]) -> str:
-    """``text`` as an id of ours that is not ``taken``, and is from now on."""
-    wanted = _hyphened(text.upper())[:_LONGEST_ID_CHARACTERS].strip("-") or "FALSIFY"
+def _untaken(wanted: str, taken: set[str]) -> str:
+    """``wanted``, with a number after it if it is ``taken``; it is from now on."""
     found, number = wanted, 1
     while found in taken:
         number += 1
