@@ -53,6 +53,15 @@ def test_a_registry_needs_no_equations_at_all(changed):
     assert read_pv(text.encode()).diagnostics == ()
 
 
+def test_a_misspelt_kind_is_told_and_frees_from_nothing(changed):
+    without = ("equations:\n  softmax:\n    formula: exp(x) / sum(exp(x))\n", "")
+    text = changed(without, ("  description: Softmax\n", "  description: Softmax\n  kind: kernle\n"))
+    missing, kind = sorted(read_pv(text.encode()).diagnostics, key=lambda one: one.rule)
+    assert (missing.rule, "'equations'" in missing.message) == ("PV-MISSING-KEY", True)
+    assert (kind.rule, kind.line, kind.severity) == ("PV-VALUE", 4, "error")
+    assert kind.hint.startswith("did you mean 'kernel'?")
+
+
 def test_of_a_file_that_pv_cannot_read_only_that_is_told(changed):
     text = changed(("[Bridle (1990)]", "[]"), ("    rule: sum\n", ""), ("bound: 8", "bound: eight"))
     assert [one.rule for one in read_pv(text.encode()).diagnostics] == ["PV-MISSING-KEY", "PV-TYPE"]
@@ -85,6 +94,7 @@ def test_what_pv_can_read_we_can(change, changed):
         (("  description: Softmax\n", "  description: Softmax\n  registry: yes\n"), "PV-TYPE"),
         (("type: invariant", "type: invarient"), "PV-VALUE"),
         (("strategy: stub_float", "strategy: guess"), "PV-VALUE"),
+        (("  description: Softmax\n", "  description: Softmax\n  kind: Kernel\n"), "PV-VALUE"),
         (("    rule: sum\n", ""), "PV-MISSING-KEY"),
         (("  name: Softmax\n", ""), "PV-MISSING-KEY"),
         (("rule: sum", "rule: &anchor sum"), "YAML-ANCHOR"),

@@ -14,7 +14,7 @@ from falsifiable.contracts.pv.file import PvFile, linted
 from falsifiable.contracts.pv.lint import Fault, Lint, Named
 from falsifiable.contracts.pv.missed import doubts_about
 from falsifiable.contracts.pv.parts import Part, PartReader
-from falsifiable.contracts.pv.shape import CONTRACT, OTHER_KIND
+from falsifiable.contracts.pv.shape import CONTRACT, OTHER_KIND, OTHER_KINDS
 from falsifiable.contracts.yaml_reader import YamlFile, read_yaml
 
 
@@ -64,13 +64,13 @@ def _depends_on(part: Part) -> Iterator[Named]:
 
 
 def _proves(root: MappingNode) -> bool:
-    """Whether the file is of the kind ``kernel`` (the default) and no registry of data."""
+    """Whether the file is about a kernel: of no other kind that pv knows, and no registry of data."""
     metadata = _under(root.entries, "metadata")
     if not isinstance(metadata, MappingNode):
         return True
     kind, registry = _under(metadata.entries, "kind"), _under(metadata.entries, "registry")
-    of_kernel = not isinstance(kind, ScalarNode) or kind.value in (None, "kernel")
-    return of_kernel and not (isinstance(registry, ScalarNode) and registry.value is True)
+    of_other_kind = isinstance(kind, ScalarNode) and kind.text in OTHER_KINDS
+    return not of_other_kind and not (isinstance(registry, ScalarNode) and registry.value is True)
 
 
 def _under(entries: tuple[Entry, ...], key: str) -> Node | None:

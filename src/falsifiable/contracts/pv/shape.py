@@ -1,8 +1,8 @@
 """What the blocks of a contract in the ``pv`` dialect hold: which keys, and what stands under each.
 
 ``pv`` (the validator of paiml/provable-contracts, 0.1.0) drops every key it does not know. The tables below are those
-it does know, so that a key beside them can be reported; obligation types and strategies that its later versions added
-are among the words allowed.
+it does know, so that a key beside them can be reported; obligation types, strategies and kinds that its later versions
+added are among the words allowed.
 """
 
 from __future__ import annotations
@@ -38,6 +38,25 @@ _WORDS = Key("text", required=True, nullable=False)
 _PERHAPS = Key("text")
 _LIST = Key("texts", nullable=False)
 
+KERNEL = "kernel"
+OTHER_KINDS = frozenset(
+    {
+        "registry",
+        "model-family",
+        "model-family-variant",
+        "tokenizer",
+        "training-loop",
+        "pretraining-corpus",
+        "training-precondition-gate",
+        "corpus-assembly",
+        "pattern",
+        "schema",
+        "beat-benchmark",
+        "kaizen",
+    }
+)
+"""What a file is about if not about a kernel."""
+
 _METADATA = Block(
     "metadata",
     {
@@ -49,7 +68,7 @@ _METADATA = Block(
         "references": _LIST,
         "depends_on": _LIST,
         "lessons_learned": Key("anything"),
-        "kind": _PERHAPS,
+        "kind": Key("word", words=frozenset({KERNEL, *OTHER_KINDS})),
         "registry": Key("flag", nullable=False),
         "enforcement_level": _PERHAPS,
         "locked_level": _PERHAPS,

@@ -161,7 +161,9 @@ MISSED_RULES = (
     Rule(
         "PV-VALUE",
         "a word that pv does not know",
-        "The type of an obligation, the strategy of a harness and the status of a proof are one of a few words each.",
+        "The kind of a contract, the type of an obligation, the strategy of a harness and the status of a proof are "
+        "one of a few words each. A contract of a kind that pv does not know is judged as a kernel, so that a slip of "
+        "the pen frees no kernel from the rules of kernels.",
         "proof_obligations:\n  - {id: SM-INV-001, type: invarient, property: the outputs sum to 1}",
         _PROVED % "the outputs sum to 1",
         "Correct the spelling; the message lists the words.",
