@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts.diagnostics import printable
-from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACT_SUFFIX, find_root
-from falsifiable.contracts.pv.file import PvFile
+from falsifiable.contracts.places import ARTIFACTS_FILE, find_root
+from falsifiable.contracts.pv.file import SUFFIXES, PvFile
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace
     from falsifiable.validation.lint_cache import LintCache
 
-SUFFIXES = (CONTRACT_SUFFIX, ".yml")
-"""How the names of contracts of ``pv`` end."""
 _MOST_TOLD = 5
 
 

@@ -188,9 +188,10 @@ def test_a_contract_that_is_depended_on_exists(told, softmax):
     assert rules(told(depending_on(softmax, "exp-v1"), other)) == ["PV-DEPENDS-UNKNOWN"]
 
 
-def test_a_contract_that_lies_beside_it_need_not_be_given(tmp_path, workspace, softmax):
+@pytest.mark.parametrize("beside", ["b.yaml", "b.yml"])
+def test_a_contract_that_lies_beside_it_need_not_be_given(beside, tmp_path, workspace, softmax):
     (tmp_path / "a.yaml").write_text(depending_on(softmax, "b"))
-    (tmp_path / "b.yaml").write_text(softmax)
+    (tmp_path / beside).write_text(softmax)
     (file,) = check_pv([read_pv(tmp_path / "a.yaml")], workspace)
     assert file.diagnostics == ()
 

@@ -10,7 +10,7 @@ from falsifiable.contracts.diagnostics import quoted, suggestion
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
 from falsifiable.contracts.pv.doubts import Workplace
-from falsifiable.contracts.pv.file import PvFile
+from falsifiable.contracts.pv.file import SUFFIXES, PvFile
 from falsifiable.contracts.pv.lint import place_of
 
 _MOST_COMPARED = 100
@@ -78,4 +78,6 @@ def _dependencies(files: Sequence[PvFile], contracts: Collection[str], faults: M
 
 def _lies_beside(file: PvFile, name: str) -> bool:
     """Whether the folder of ``file`` holds a contract of this name, which was not asked for."""
-    return file.source is not None and "/" not in name and (file.source.parent / f"{name}.yaml").is_file()
+    if file.source is None or "/" in name:
+        return False
+    return any((file.source.parent / f"{name}{suffix}").is_file() for suffix in SUFFIXES)
