@@ -82,6 +82,15 @@ def test_both_endings_are_read_in_a_folder(kernels, contract):
     assert "3 contracts of pv: 2 valid, 1 invalid" in done.out
 
 
+def test_a_workspace_in_which_no_file_is_read_is_told_so(kernels, contract, here):
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "softmax-v1.yaml").unlink()
+    (here / "contracts" / "exp-v1.yaml").rename(here / "contracts" / "exp-v1.yml")
+    done = contract("validate")
+    assert (done.code, done.err.count("CONTRACT-FILE-SUFFIX")) == (3, 1)
+    assert "unexpected" not in done.err
+
+
 def test_a_file_is_judged_once_by_whichever_path_it_is_named(kernels, contract, here):
     (here / "linked").symlink_to("kernels")
     (kernels / "again.yaml").symlink_to("exp-v1.yaml")

@@ -12,7 +12,7 @@ from falsifiable.status import ContractStanding, FalsifierStanding, SideBySide, 
 def print_scoreboard(recorded: Sequence[ContractStanding], local: Sequence[ContractStanding], out: TextIO) -> None:
     """One line per contract: what is recorded in the spec, and what this machine's bytes would earn."""
     here = {one.contract: one for one in local}
-    width = max(len("contract"), *(len(one.contract) for one in recorded))
+    width = max(map(len, ("contract", *(one.contract for one in recorded))))
     out.write(f"\n{'contract':<{width}}  {'recorded':<30} on this machine\n")
     for one in recorded:
         out.write(
