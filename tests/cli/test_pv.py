@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,6 +159,36 @@ def test_a_link_to_itself_cannot_be_read(contract, here):
     assert done.code == 4
     assert "loop.yaml:1:1: error" in done.err
     assert "Too many levels of symbolic links" in done.err
+
+
+def closed_to_us(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let no folder of this name be opened, which its mode would not keep root from."""
+    opened = os.scandir
+
+    def refuse(path: Any = ".") -> Any:
+        if Path(path).name == name:
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return opened(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_folder_that_cannot_be_opened_hides_no_contract(kernels, contract, here, monkeypatch):
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    (here / "contracts" / "closed").mkdir()
+    closed_to_us(monkeypatch, "closed")
+    for named in ([], ["contracts"], ["--no-run", "contracts/closed"]):
+        done = contract("validate", *named)
+        assert (done.code, "contracts/closed:1:1: error YAML-UNREADABLE: " in done.err) == (4, True), named
+
+
+def test_contracts_that_cannot_be_opened_are_not_replaced_by_those_that_ship(contract, here, monkeypatch):
+    (here / "artifacts.yaml").write_text("")
+    (here / "contracts").mkdir()
+    closed_to_us(monkeypatch, "contracts")
+    done = contract("validate", "--no-run")
+    assert (done.code, "contracts:1:1: error YAML-UNREADABLE: " in done.err) == (4, True)
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])

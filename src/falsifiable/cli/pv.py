@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts.diagnostics import printable
-from falsifiable.contracts.places import ARTIFACTS_FILE, find_root
+from falsifiable.contracts.places import ARTIFACTS_FILE, find_root, kept_if_closed
 from falsifiable.contracts.pv.file import SUFFIXES, PvFile
 
 if TYPE_CHECKING:
@@ -108,10 +108,11 @@ def _files(name: str) -> list[Path]:
 def _files_below(folder: str) -> list[Path]:
     """Every file in and below ``folder`` that may be a contract of ``pv``, which reads both endings; by path.
 
-    What is hidden is left out: it belongs to tools (``.git``, ``.pre-commit-config.yaml``). artifacts.yaml is ours.
+    What is hidden is left out: it belongs to tools (``.git``, ``.pre-commit-config.yaml``). artifacts.yaml is ours. A
+    folder that cannot be opened is among the files, and told as unreadable.
     """
     found: list[str] = []
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=kept_if_closed(found)):
         folders[:] = [one for one in folders if not one.startswith(".")]
         names = (one for one in (*folders, *files) if one.endswith(SUFFIXES))
         found += (os.path.join(parent, one) for one in names if not one.startswith(".") and one != ARTIFACTS_FILE)  # noqa: PTH118

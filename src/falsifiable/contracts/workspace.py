@@ -95,9 +95,10 @@ def load_workspace(
         limits: what each file may cost.
     """
     own = contracts_folder or root / CONTRACTS_FOLDER
-    shipped = contracts_folder is None and not any(own.rglob("*.y*ml"))
+    paths = contract_paths(own)
+    shipped = contracts_folder is None and not paths and not any(own.rglob("*.yml"))
     folder = shipped_contracts() if shipped else own
-    read, theirs = _read(contract_paths(folder), root, limits)
+    read, theirs = _read(contract_paths(folder) if shipped else paths, root, limits)
     files = check_contracts(read, signatures, limits=limits)
     contracts = tuple(file.contract for file in files if file.contract is not None)
     pv = check_pv(theirs, root, contracts={one.contract for one in contracts}, limits=limits) if theirs else ()
