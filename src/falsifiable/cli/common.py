@@ -339,11 +339,14 @@ def _open(judgement: Judgement) -> bool:
 def write_named(path: Path, text: str, option: str) -> None:
     """Write ``text`` to the file that was named after ``option``, whole or not at all, with the folders it lies in.
 
-    Raises Failure where it cannot be written.
+    A pipe or a device is written to, and stays what it is. Raises Failure where it cannot be written.
     """
     from falsifiable.evidence import write_atomically
 
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(text.encode())
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
     except OSError as error:
