@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -11,13 +13,15 @@ from jsonschema import Draft7Validator
 
 from falsifiable.cli.outputs import Outputs
 from falsifiable.contracts import load_workspace
-from falsifiable.report.formats import FORMATS
+from falsifiable.report.formats import FORMATS, rendered
+from falsifiable.report.formats.report import Report
 from falsifiable.validation.cache import Cache
 from falsifiable.validation.catalogue import load_catalogue
 from falsifiable.validation.engine import validate_workspace
 from falsifiable.validation.events import Finished
 from falsifiable.validation.plan import Options
 from tests.cli.test_pv import EXP, OURS
+from tests.report.formats.sample import REPORTS
 
 
 def written(folder: Path) -> dict[str, str]:
@@ -116,11 +120,15 @@ def test_a_wrong_output_is_told_before_anything_runs(contract, output, said):
     assert said in " ".join(done.err.split())
 
 
-def test_a_report_that_cannot_be_written_is_named(shop):
-    (shop.root / "file").touch()
-    done = shop.contract("validate", "--output", "junit=file/report.xml")
-    assert done.returncode == 2
-    assert "name another file after --output" in done.stderr
+def test_a_report_that_cannot_be_written_costs_no_other_and_no_verdict(sold_out):
+    unwritable = "r" * 255  # there is room for the name, and none for that of the temporary file
+    outputs = ("--output", f"json={unwritable}", "--output", "junit=good.xml")
+    done = sold_out.contract("validate", *outputs)
+    assert done.returncode == 1
+    assert done.stdout.startswith("FALSIFIED FALSIFY-SHOP-003")
+    assert "cannot be written: File name too long; name another file after --output" in done.stderr
+    assert ElementTree.parse(sold_out.root / "good.xml").getroot().get("failures") == "1"
+    assert sold_out.contract("validate", "--no-run", *outputs).returncode == 2
 
 
 def test_an_interrupted_validation_is_written_as_one(shop, tmp_path):
@@ -139,11 +147,58 @@ def test_an_interrupted_validation_is_written_as_one(shop, tmp_path):
 
 @pytest.mark.parametrize("wrong", [["there-is-none"], ["--artifact", "tokenizer"], ["--run", "there-is-none"]])
 def test_no_report_of_an_earlier_run_is_taken_for_one_of_this(contract, here, wrong):
-    (here / "old.xml").write_text("<testsuites/>")
-    (here / "folder").mkdir()
-    assert contract("validate", *wrong, "--output", "junit=old.xml", "--output", "json=folder").code == 4
+    (here / "old.xml").write_text(rendered(Report(), "junit"))
+    assert contract("validate", *wrong, "--output", "junit=old.xml").code == 4
     assert not (here / "old.xml").exists()
-    assert (here / "folder").is_dir()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_report_makes_room_for_the_next(contract, here, form, name):
+    (here / "old").write_text(rendered(REPORTS[name], form), encoding="utf-8")
+    assert contract("validate", "there-is-none", "--output", f"{form}=old").code == 4
+    assert not (here / "old").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("contracts/own.yaml", "is named like a contract"),
+        ("artifacts.yaml", "is named like a contract"),
+        ("run/config.json", "is no report of contract validate"),
+        ("link", "is no report of contract validate"),
+        ("run", "run is a folder"),
+        ("run/config.json/report.json", "would lie in what is no folder"),
+    ],
+)
+def test_only_a_report_makes_room(contract, here, file, said):
+    for name in ("contracts/own.yaml", "artifacts.yaml", "run/config.json"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text('{"layers": 2}')
+    (here / "link").symlink_to("run/config.json")
+    (here / "old.xml").write_text(rendered(Report(), "junit"))
+    done = contract("validate", "--output", f"json={file}", "--output", "junit=old.xml")
+    assert (done.code, done.out) == (4, "")
+    assert said in " ".join(done.err.split())
+    assert (here / file).exists() == (file != "run/config.json/report.json")
+    assert not (here / "old.xml").exists(), "the report of another run"
+
+
+def test_help_removes_nothing(contract, here):
+    (here / "old.json").write_text(rendered(Report(), "json"))
+    assert contract("validate", "--output", "json=old.json", "--help").code == 0
+    assert (here / "old.json").exists()
+
+
+def test_a_pipe_is_written_to_and_stays_one(contract, here):
+    (here / "exp-v1.yaml").write_text(EXP)
+    (here / "test_softmax.py").write_text("def test_sum(): ...\n")
+    os.mkfifo(here / "pipe")
+    reading = os.open(here / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    done = contract("validate", "exp-v1.yaml", "--output", "json=pipe")
+    assert (done.code, stat.S_ISFIFO((here / "pipe").stat().st_mode)) == (0, True)
+    assert json.loads(os.read(reading, 1 << 16))["report"] == 1
+    os.close(reading)
 
 
 def test_a_report_that_never_can_be_written_is_told_before_anything_runs(contract, here):
@@ -163,6 +218,25 @@ def test_the_exit_code_in_a_report_is_that_of_the_process(contract, here, specim
     (run,) = json.loads((here / "found.sarif").read_text())["runs"]
     assert run["invocations"][0]["exitCode"] == done.code == 3
     assert run["properties"]["counts"]["held"] == 1
+
+
+def test_what_was_only_read_is_in_every_report_and_is_why_strict_ends_3(contract, here, specimens):
+    (here / "contracts").mkdir()
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    (here / "contracts" / "exp-v1.yaml").write_text(EXP)
+    (here / "test_softmax.py").write_text("def test_sum(): ...\n")
+    bound = [f"--artifact={role}={specimens[role]}" for role in ("export", "tokenizer")]
+    why = "1 contract of pv only read; --strict asks that everything is examined"
+    for named in ([], ["contracts"]):
+        done = contract("validate", "--strict", *named, *bound, *asked_for(here / "reports"))
+        assert done.code == 3, named
+        reports = written(here / "reports")
+        for form in ("junit", "github", "markdown", "sarif"):
+            assert why in reports[form], form
+        cases = ElementTree.fromstring(reports["junit"]).findall("testsuite[@name='contract files']/testcase")
+        assert [one.get("name") for one in cases] == ["contracts/exp-v1.yaml"]
+    assert contract("validate", "--strict", "ours", *bound).code == 0
+    assert contract("validate", "--strict", "--no-run").code == 0
 
 
 def test_the_schema_of_the_report_describes_what_is_printed(sold_out, contract):

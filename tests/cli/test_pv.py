@@ -65,6 +65,22 @@ def test_a_folder_stands_for_all_below_it(kernels, contract):
 
 def test_what_is_not_run_is_not_held_where_that_is_asked(kernels, contract):
     assert contract("validate", "--strict", kernels).code == 3
+    assert contract("validate", "--strict", "--no-run", kernels).code == 0, "nothing was asked to run"
+
+
+@pytest.mark.parametrize(
+    "judging", [["--many", "nope*"], ["--run", "."], ["--artifact", "model=nope"], ["--record"], ["--executor", "ray"]]
+)
+def test_what_judges_artifacts_is_wrong_usage_where_no_contract_does(kernels, contract, here, judging):
+    kernels.rename(here / "contracts")
+    for named in ([], ["contracts"], ["contracts/exp-v1.yaml"]):
+        done = contract("validate", *named, *judging)
+        assert (done.code, done.out) == (4, ""), named
+        assert "no contract here judges an artifact" in " ".join(done.err.split())
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    done = contract("validate", "--no-run", *judging)
+    assert (done.code, done.out) == (4, "")
+    assert f"--no-run runs nothing; leave out {judging[0]}" in done.err
 
 
 def test_a_broken_rule_of_pv_ends_4_with_file_line_and_column(kernels, contract):
@@ -274,7 +290,7 @@ def test_a_workspace_of_nothing_else_is_valid(kernels, contract, here):
     kernels.rename(here / "contracts")
     assert contract("validate").code == 0
     assert contract("validate", "--strict").code == 3
-    (here / "found.sarif").write_text("of an earlier run")
+    (here / "found.sarif").write_text("")
     done = contract("validate", "--strict", "--format", "junit", "--output", "sarif=found.sarif")
     assert 'name="contracts/exp-v1.yaml"' in done.out
     (run,) = json.loads((here / "found.sarif").read_text())["runs"]

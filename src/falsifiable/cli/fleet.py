@@ -42,6 +42,16 @@ class Where:
         """Whether a Ray cluster runs them."""
         return self.executor == "ray"
 
+    def check(self, catalogue: Catalogue) -> None:
+        """Raise UsageError for resources that nothing would be asked for."""
+        if self.resources and not self.on_cluster:
+            raise click.UsageError("--resources says what checks take of a node of a cluster; add --executor ray")
+        for pattern in self.resources:
+            if not any(fnmatchcase(name, pattern) for name in catalogue.signatures):
+                raise click.UsageError(
+                    f"--resources {pattern}: no installed check has such a name; contract explain lists those there are"
+                )
+
     def told(self, options: Options) -> Options:
         """The same options, knowing where the falsifiers will run."""
         return replace(options, on_cluster=self.on_cluster, resources=self.resources)
@@ -100,18 +110,6 @@ def _resources(ctx: click.Context, param: click.Parameter, given: Iterable[str])
         if (gpus := found[pattern].get("gpu", 0.0)) > 1 and not gpus.is_integer():
             raise click.BadParameter(f"{one!r}: Ray gives one GPU in parts and several only whole", ctx, param)
     return found
-
-
-def where_asked(executor: str, resources: dict[str, dict[str, float]], catalogue: Catalogue) -> Where:
-    """Where the falsifiers run. Raises UsageError for resources that nothing would be asked for."""
-    if resources and executor != "ray":
-        raise click.UsageError("--resources says what checks take of a node of a cluster; add --executor ray")
-    for pattern in resources:
-        if not any(fnmatchcase(name, pattern) for name in catalogue.signatures):
-            raise click.UsageError(
-                f"--resources {pattern}: no installed check has such a name; contract explain lists those there are"
-            )
-    return Where(executor, resources)
 
 
 def validate_fleet(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +21,23 @@ from falsifiable.cli.common import (
     validation_options,
 )
 from falsifiable.cli.exit_codes import ExitCode, combined
-from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet, where_asked
-from falsifiable.cli.outputs import Outputs, report_options
+from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
+from falsifiable.cli.outputs import Outputs
 from falsifiable.cli.pv import code_of_pv, named_pv, only_pv, summary, tell_passed_over, tell_pv, with_pv
+from falsifiable.cli.report_options import report_options
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace
+    from falsifiable.contracts.pv.file import PvFile
     from falsifiable.validation import ContractResult
     from falsifiable.validation.catalogue import Catalogue
+
+NO_CLAIM = "no contract here judges an artifact: those of pv are only read (contract import pv FILE makes them claims)"
 
 
 @click.command()
 @click.option("--no-run", is_flag=True, help="Only check that contracts and amendments are valid.")
-@click.option("--strict", is_flag=True, help="Exit 3 if anything stayed inconclusive.")
+@click.option("--strict", is_flag=True, help="Exit 3 if anything stayed inconclusive, or was only read.")
 @click.option("--record", is_flag=True, help="Also write the evidence, as contract record does.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the measurements behind every verdict.")
 @many_option
@@ -59,7 +63,7 @@ def command(
 
     Roles are bound by artifacts.yaml, by --run and by --artifact, the last winning. A verdict already reached on the
     same bytes with the same code is not computed again. Only the cache is written to, and what --output names: a
-    report that lies there from before is removed before anything else is done.
+    report that lies there from before is removed before anything else is done, and no other file is replaced.
 
     \b
     Examples:
@@ -69,40 +73,61 @@ def command(
 
     \b
     Exit codes: 0 all held, 1 something is falsified, 2 something could not be run, 3 nothing was examined (with
-    --strict: something stayed inconclusive), 4 wrong usage or invalid contract.
+    --strict: something stayed inconclusive, or is of pv and only read), 4 wrong usage or invalid contract.
     """
+    strict = strict and not no_run  # what nobody asked to run has not stayed open
     reports = Outputs(form, outputs, strict=strict)
+    where = Where(executor, resources)
+    judging = _options_that_judge(asked, many, where, record=record)
+    if no_run:
+        _refuse(judging, "--no-run runs nothing")
     theirs, others, passed_over = named_pv(asked.contracts, asked.root)
     tell_passed_over(passed_over)
-    pv_code = code_of_pv(theirs, strict=strict)
-    if theirs and (not others or pv_code == ExitCode.INVALID):
+    if theirs and not (others and all(one.valid for one in theirs)):
+        if not others:
+            _refuse(judging, NO_CLAIM)
         if reports.for_a_person:
             tell_pv(theirs)
-        reports.unrun(with_pv(only_pv(), theirs), pv_code)
-        return pv_code
+        return reports.unrun(with_pv(only_pv(), theirs), pv=theirs)
     asked = replace(asked, contracts=others)
     workspace, catalogue = _opened(asked, reports)
     if theirs and reports.for_a_person:
         tell_pv(theirs, told=workspace.pv)
     workspace = with_pv(workspace, theirs)
-    if workspace.pv and not others:
-        click.echo(summary(workspace.pv), err=True)
+    pv = theirs if others else workspace.pv
+    if pv and not others:
+        click.echo(summary(pv), err=True)
         if not workspace.contracts:
-            pv_code = code_of_pv(workspace.pv, strict=strict)
-            reports.unrun(workspace, pv_code)
-            return pv_code
-    where = where_asked(executor, resources, catalogue)
+            _refuse(judging, NO_CLAIM)
+            return reports.unrun(workspace, pv=pv)
+    where.check(catalogue)
     if no_run:
         return _only_read(asked, workspace, reports)
     if many is not None:
         fleet_code = validate_fleet(
             asked, many, where, workspace, catalogue, strict=strict, record=record, form=form, outputs=outputs
         )
-        return combined([pv_code, fleet_code])
-    results = _run(
-        asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose, pv_code=pv_code
-    )
-    return combined([pv_code, exit_code(results, strict=strict)])
+        return combined([code_of_pv(pv, strict=strict), fleet_code])
+    results = _run(asked, workspace, catalogue, where, reports, strict=strict, record=record, verbose=verbose, pv=pv)
+    return combined([code_of_pv(pv, strict=strict), exit_code(results, strict=strict), reports.written])
+
+
+def _options_that_judge(asked: Asked, many: str | None, where: Where, *, record: bool) -> list[str]:
+    """The options that were given and mean nothing where no artifact is judged."""
+    given = {
+        "--many": many is not None,
+        "--run": asked.run is not None,
+        "--artifact": bool(asked.artifacts),
+        "--record": record,
+        "--executor ray": where.on_cluster,
+    }
+    return [option for option, is_given in given.items() if is_given]
+
+
+def _refuse(options: Sequence[str], why: str) -> None:
+    """Raise UsageError where any of ``options`` was given, which would be passed over in silence."""
+    if options:
+        raise click.UsageError(f"{why}; leave out {', '.join(options)}")
 
 
 def _opened(asked: Asked, reports: Outputs) -> tuple[Workspace, Catalogue]:
@@ -110,7 +135,7 @@ def _opened(asked: Asked, reports: Outputs) -> tuple[Workspace, Catalogue]:
     try:
         return open_workspace(asked.root)
     except InvalidContracts as error:
-        reports.unrun(error.workspace, error.code)
+        reports.unrun(error.workspace)
         raise
 
 
@@ -125,9 +150,7 @@ def _only_read(asked: Asked, workspace: Workspace, reports: Outputs) -> ExitCode
     faults = [fault for spec in known_specs(workspace) for fault in amendments_of(workspace.root, spec).diagnostics]
     if reports.for_a_person:
         click.echo(f"{counted(len(contracts), 'contract')} with {counted(falsifiers, 'falsifier')}: valid")
-    code = faults_told(faults)
-    reports.unrun(workspace, code, faults)
-    return code
+    return combined([faults_told(faults), reports.unrun(workspace, faults)])
 
 
 def _run(
@@ -140,14 +163,14 @@ def _run(
     strict: bool,
     record: bool,
     verbose: bool,
-    pv_code: ExitCode,
+    pv: Sequence[PvFile],
 ) -> tuple[ContractResult, ...]:
     """Run the falsifiers, tell what came of them and, where asked, record it."""
     from falsifiable.cli.standing import judging_code, record_results, recorded_and_local, recorder_of
 
     # Evidence speaks for bytes: what is to be recorded is read again.
     asked = replace(asked, rehash=asked.rehash or record)
-    listeners = [reports.listening(workspace, beside=pv_code)]
+    listeners = [reports.listening(workspace, pv)]
     streaming = record and where.on_cluster
     if streaming:
         listeners.append(recorder_of(workspace, judging_code(catalogue)))

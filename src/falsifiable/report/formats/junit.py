@@ -27,8 +27,7 @@ TAGS: dict[Mark, str] = {
 def render(report: Report) -> str:
     """The whole report; a run that says nothing holds a test case that is in error."""
     suites = Element("testsuites", name="contract validate")
-    if report.errors or not report.ran:
-        _add_files(suites, report)
+    _add_files(suites, report)
     for result in report.results:
         _add_contract(suites, result, report)
     if report.troubles:
@@ -77,10 +76,16 @@ def _details(judgement: Judgement, report: Report) -> str:
 
 
 def _add_files(suites: Element, report: Report) -> None:
-    """The contract files as test cases: their faults, and where there are none, that each is valid."""
+    """The files that were only read as test cases: their faults, and where there are none, that each is valid."""
+    files = {*report.only_read, *(one.path for one in report.diagnostics)}
+    if report.errors or not report.ran:
+        files.update(report.contract_files.values())
+    else:
+        files.difference_update(report.contract_files.values())
+    if not files:
+        return
     suite = SubElement(suites, "testsuite", name="contract files")
-    faulty = {one.path for one in report.diagnostics}
-    for path in sorted(faulty.union(report.contract_files.values())):
+    for path in sorted(files):
         case = _case(suite, "contract files", path)
         faults = [one for one in report.diagnostics if one.path == path]
         errors = [one for one in faults if one.severity == "error"]

@@ -47,9 +47,11 @@ class Report:
 
     ``folder`` is the workspace seen from the top of its repository ("" where they are one, else ``models/``): code
     hosts want paths from the top. ``places`` says where a ``contract`` and a ``contract/falsifier`` stand, and
-    ``contract_files`` the path of each contract relative to the workspace. ``diagnostics`` are the faults of contracts
-    and other files; with an error among them nothing was run. ``ran`` is False where nothing was asked to. ``context``
-    is what evidence says about the judging side; only the in-toto format needs it.
+    ``contract_files`` the path of each contract relative to the workspace. ``only_read`` are the paths of contracts of
+    ``pv``, which state nothing that is run; of ``unexamined`` ones among them it was asked that everything is examined.
+    ``diagnostics`` are the faults of contracts and other files; with an error among them nothing was run. ``ran`` is
+    False where nothing was asked to. ``context`` is what evidence says about the judging side; only the in-toto format
+    needs it.
     """
 
     results: tuple[ContractResult, ...] = ()
@@ -57,6 +59,8 @@ class Report:
     folder: str = ""
     places: Mapping[str, Place] = field(default_factory=dict)
     contract_files: Mapping[str, str] = field(default_factory=dict)
+    only_read: tuple[str, ...] = ()
+    unexamined: int = 0
     ran: bool = True
     interrupted: bool = False
     exit_code: int = 0
@@ -89,7 +93,13 @@ class Report:
             said.append("the validation was interrupted; what had not finished is inconclusive")
         if self.ran and not self.errors and not any(map(was_examined, self.judgements)):
             said.append(f"nothing was examined: no falsifier came to a verdict{self._why_nothing()}")
+        if self.unexamined:
+            said.append(f"{self._not_examined}; --strict asks that everything is examined")
         return tuple(said)
+
+    @property
+    def _not_examined(self) -> str:
+        return f"{counted(self.unexamined, 'contract')} of pv only read"
 
     def _why_nothing(self) -> str:
         causes = Counter(one.cause for one in self.judgements if one.cause)
@@ -101,8 +111,10 @@ class Report:
         if self.errors:
             return f"{counted(len(self.errors), 'fault')}, nothing was run"
         if not self.ran:
-            return f"{counted(len(self.contract_files), 'contract')} valid, nothing was run"
+            return f"{counted(len(self.contract_files) + len(self.only_read), 'contract')} valid, nothing was run"
         said = [f"{count} {mark}" for mark, count in self.counts.items() if count]
+        if self.unexamined:
+            said.append(self._not_examined)
         return ", ".join(said) if said else "nothing was judged"
 
     def place_of(self, judgement: Judgement) -> Place:
