@@ -138,6 +138,41 @@ def test_other_files_of_a_folder_are_passed_over_and_told(kernels, contract, her
     assert "2 contracts of pv: valid" in done.out
 
 
+def test_what_is_passed_over_is_a_warning_in_every_report(kernels, contract, here):
+    (here / "mkdocs.yml").write_text("site_name: Softmax\n")
+    for form in ("json", "junit", "sarif", "github", "markdown"):
+        done = contract("validate", ".", "--format", form)
+        assert (done.code, "mkdocs.yml" in done.out, "CONTRACT-FILE-NEITHER" in done.out) == (0, True, True), form
+    kernels.rename(here / "contracts")
+    (here / "contracts" / "ours.yaml").write_text(OURS)
+    assert "file=mkdocs.yml,line=1,title=CONTRACT-FILE-NEITHER" in contract("validate", ".", "--format", "github").out
+
+
+def test_a_link_to_a_folder_is_not_followed_and_told(kernels, contract, here):
+    kernels.rename(here / "elsewhere")
+    (here / "named").mkdir()
+    (here / "named" / "exp-v1.yaml").write_text(EXP)
+    (here / "named" / "linked").symlink_to("../elsewhere")
+    (here / "named" / "again").symlink_to(".")
+    done = contract("validate", "named")
+    assert "links to folders are not followed; name them too: named/linked\n" in done.err
+    assert "1 contract of pv: valid" in done.out
+    assert "not followed" not in contract("validate", "named", "named/linked").err
+
+
+def test_endings_are_read_in_any_case(kernels, contract, here):
+    (kernels / "exp-v1.yaml").rename(kernels / "exp-v1.YAML")
+    assert "2 contracts of pv: valid" in contract("validate", "kernels").out
+    assert "1 contract of pv: valid" in contract("validate", "kernels/exp-v1.YAML").out
+    (kernels / "exp-v1.YAML").rename(kernels / "exp-v1.txt")
+    done = contract("validate", "kernels/exp-v1.txt")
+    assert (done.code, "where their names end in .yaml or .yml" in done.err) == (4, True)
+    (here / "contracts").mkdir()
+    (here / "contracts" / "Ours.YAML").write_text(OURS)
+    done = contract("validate", "contracts")
+    assert (done.code, "contracts are files that end in .yaml; rename it" in done.err) == (4, True)
+
+
 def test_a_folder_of_a_workspace_means_its_contracts(contract, here):
     (here / "contracts").mkdir()
     (here / "contracts" / "ours.yaml").write_text(OURS)

@@ -9,6 +9,7 @@ import pytest
 
 from falsifiable.contracts import CheckSignature, find_root, load_workspace, shipped_contracts, shipped_schema
 from falsifiable.contracts import workspace as workspace_module
+from falsifiable.contracts.workspace import no_contract
 
 Signatures = Mapping[str, CheckSignature]
 
@@ -130,6 +131,13 @@ def test_a_file_that_is_passed_over_is_named(root: Path, signatures: Signatures)
     assert (
         said == "contracts/ship/c.yml:1:1: warning CONTRACT-FILE-SUFFIX: a .yml file is not read; rename it to c.yaml"
     )
+    (root / "contracts/ship/c.yml").rename(root / "contracts/ship/c.YAML")
+    (said,) = map(str, load_workspace(root, signatures).diagnostics)
+    assert "c.YAML:1:1: warning CONTRACT-FILE-SUFFIX: a .YAML file is not read; rename it to c.yaml" in said
+
+
+def test_a_file_that_is_no_contract_is_a_warning() -> None:
+    assert str(no_contract("mkdocs.yml")).startswith("mkdocs.yml:1:1: warning CONTRACT-FILE-NEITHER: ")
 
 
 def test_the_root_is_the_nearest_folder_with_contracts_or_bindings(

@@ -114,12 +114,12 @@ def _on_names_alone(arguments: list[str]) -> int | None:
         return None
     from falsifiable.cli.pv import code_of_pv, named_pv, tell_passed_over, tell_pv
 
-    theirs, others, passed_over = named_pv(names, None)
-    if others:
+    named = named_pv(names, None)
+    if named.others:
         return None
-    tell_passed_over(passed_over)
-    tell_pv(theirs)
-    return code_of_pv(theirs, strict=False)
+    tell_passed_over(named)
+    tell_pv(named.theirs)
+    return code_of_pv(named.theirs, strict=False)
 
 
 def _tell(message: str) -> None:

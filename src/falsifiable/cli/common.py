@@ -16,6 +16,7 @@ import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.exit_codes import ExitCode, combined
+from falsifiable.contracts.places import CONTRACT_SUFFIX, YAML_SUFFIXES
 
 if TYPE_CHECKING:
     from falsifiable.cli.fleet import Where
@@ -218,7 +219,7 @@ def _not_chosen(name: str, workspace: Workspace) -> str:
     """Why nothing is found under ``name``."""
     place = Path(name)
     if not os.path.lexists(name):
-        if os.sep in name or place.suffix in (".yaml", ".yml"):
+        if os.sep in name or place.suffix.lower() in YAML_SUFFIXES:
             return f"{name} does not exist, and is no name of a contract of {workspace.root}"
         there = ", ".join(sorted(one.contract for one in workspace.contracts)) or "none"
         return f"there is no contract {name!r} in {workspace.root}; there are {there}"
@@ -232,8 +233,13 @@ def _not_chosen(name: str, workspace: Workspace) -> str:
     if file.root is None:
         return f"{file.diagnostics[0]}; expected the name or the file of a contract of {workspace.root}"
     if speaks_pv(file.root):
-        return f"{name} is written for pv, whose contracts contract validate checks; expected one of {workspace.root}"
+        return (
+            f"{name} is written for pv, whose contracts contract validate checks where their names end in .yaml or "
+            f".yml; expected a contract of {workspace.root}"
+        )
     if name_of_ours(file.root) is not None:
+        if place.suffix != CONTRACT_SUFFIX:
+            return f"{name} is not read, because contracts are files that end in {CONTRACT_SUFFIX}; rename it"
         return f"{name} is not among the contracts of {workspace.root}; move it there, or name its own with --root"
     return f"{name} is no contract: it has neither contract: nor falsifiers:, nor is it written for pv"
 

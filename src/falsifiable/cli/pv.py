@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from falsifiable.cli.exit_codes import ExitCode
 from falsifiable.contracts.diagnostics import printable
-from falsifiable.contracts.places import ARTIFACTS_FILE, find_root, kept_if_closed
-from falsifiable.contracts.pv.file import SUFFIXES, PvFile
+from falsifiable.contracts.places import ARTIFACTS_FILE, YAML_SUFFIXES, find_root, kept_if_closed
+from falsifiable.contracts.pv.file import PvFile
 
 if TYPE_CHECKING:
     from falsifiable.contracts import Workspace
@@ -24,12 +24,14 @@ class Named(NamedTuple):
     """What the files and folders named hold.
 
     ``theirs`` are contracts of ``pv``, judged; ``others`` the names and files that stand for anything else;
-    ``passed_over`` the files in folders that are written neither for us nor for ``pv``.
+    ``passed_over`` the files in folders that are written neither for us nor for ``pv``; ``linked`` the links in
+    folders to other folders with YAML files, which are not followed.
     """
 
     theirs: tuple[PvFile, ...] = ()
     others: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
 
 
 def named_pv(names: Sequence[str], root: Path | None) -> Named:
@@ -52,7 +54,7 @@ def named_pv(names: Sequence[str], root: Path | None) -> Named:
     known.keep()
     place = root or find_root(Path.cwd())
     theirs = check_pv(reader.theirs, place, contracts=known.ours.values()) if reader.theirs else ()
-    return Named(theirs, tuple(reader.others), tuple(reader.passed_over))
+    return Named(theirs, tuple(reader.others), tuple(reader.passed_over), reader.unseen_links())
 
 
 class _NamesReader:
@@ -65,15 +67,27 @@ class _NamesReader:
         self.theirs: list[PvFile] = []
         self.others: list[str] = []
         self.passed_over: list[str] = []
+        self._links: list[str] = []
 
     def add(self, name: str) -> None:
         """Read the file or folder of this name; what is neither is among the others."""
-        paths = _files(name)
+        paths = self._files(name)
         neither = [path.as_posix() for path in paths if not self._read(path)]
         if len(neither) == len(paths):
             self.others.append(name)
         else:
             self.passed_over += neither
+
+    def unseen_links(self) -> tuple[str, ...]:
+        """The links to folders with YAML files of which none was read by another way."""
+        seen = set(self._real_folders.values())
+        return tuple(one for one in self._links if os.path.realpath(one) not in seen and _holds_yaml(one))
+
+    def _files(self, name: str) -> list[Path]:
+        """The files that ``name`` stands for; one that is a link to nowhere is there, and told as unreadable."""
+        if os.path.isdir(name):  # noqa: PTH112
+            return _files_below(name, self._links)
+        return [Path(name)] if _is_yaml(name) and os.path.lexists(name) else []
 
     def _read(self, path: Path) -> bool:
         """Whether the file is a contract, which is then listed unless it was before."""
@@ -98,34 +112,44 @@ class _NamesReader:
         return f"{self._real_folders[parent]}{os.sep}{name}"
 
 
-def _files(name: str) -> list[Path]:
-    """The files that ``name`` stands for; one that is a link to nowhere is there, and told as unreadable."""
-    if os.path.isdir(name):  # noqa: PTH112
-        return _files_below(name)
-    return [Path(name)] if name.endswith(SUFFIXES) and os.path.lexists(name) else []
+def _is_yaml(name: str) -> bool:
+    return name.lower().endswith(YAML_SUFFIXES)
 
 
-def _files_below(folder: str) -> list[Path]:
+def _holds_yaml(folder: str) -> bool:
+    try:
+        return any(map(_is_yaml, os.listdir(folder)))  # noqa: PTH208
+    except OSError:
+        return True  # for all that can be told
+
+
+def _files_below(folder: str, links: list[str]) -> list[Path]:
     """Every file in and below ``folder`` that may be a contract of ``pv``, which reads both endings; by path.
 
     What is hidden is left out: it belongs to tools (``.git``, ``.pre-commit-config.yaml``). artifacts.yaml is ours. A
-    folder that cannot be opened is among the files, and told as unreadable.
+    folder that cannot be opened is among the files, and told as unreadable. One that is only linked is not looked into,
+    and added to ``links``.
     """
     found: list[str] = []
     for parent, folders, files in os.walk(folder, onerror=kept_if_closed(found)):
         folders[:] = [one for one in folders if not one.startswith(".")]
-        names = (one for one in (*folders, *files) if one.endswith(SUFFIXES))
+        links += filter(os.path.islink, (os.path.join(parent, one) for one in folders))  # noqa: PTH118
+        names = filter(_is_yaml, (*folders, *files))
         found += (os.path.join(parent, one) for one in names if not one.startswith(".") and one != ARTIFACTS_FILE)  # noqa: PTH118
     by_parts = sorted(one.split(os.sep) for one in found)  # noqa: PTH206 - texts, as in contract_paths
     return [Path(os.sep.join(one)) for one in by_parts]  # noqa: PTH118
 
 
-def tell_passed_over(files: Sequence[str]) -> None:
+def tell_passed_over(named: Named) -> None:
     """Say which files of a folder were not looked at any further."""
-    if files:
-        more = f" and {len(files) - _MOST_TOLD} more" if len(files) > _MOST_TOLD else ""
-        names = f"{', '.join(map(printable, files[:_MOST_TOLD]))}{more}"
-        sys.stderr.write(f"note: passed over, because written neither for contract nor for pv: {names}\n")
+    _note("passed over, because written neither for contract nor for pv", named.passed_over)
+    _note("passed over, because links to folders are not followed; name them too", named.linked)
+
+
+def _note(said: str, paths: Sequence[str]) -> None:
+    if paths:
+        more = f" and {len(paths) - _MOST_TOLD} more" if len(paths) > _MOST_TOLD else ""
+        sys.stderr.write(f"note: {said}: {', '.join(map(printable, paths[:_MOST_TOLD]))}{more}\n")
 
 
 def code_of_pv(files: Sequence[PvFile], *, strict: bool) -> ExitCode:
@@ -158,26 +182,35 @@ def only_pv() -> Workspace:
     return Workspace(root, root, (), (), {}, ())
 
 
-def with_pv(workspace: Workspace, files: Sequence[PvFile]) -> Workspace:
-    """The workspace with the files of ``pv`` that were named beside it and are none of its own."""
+def with_named(workspace: Workspace, named: Named) -> Workspace:
+    """The workspace with the files of ``pv`` that were named beside it and are none of its own.
+
+    A warning stands for each file that was passed over.
+    """
     from dataclasses import replace
 
+    from falsifiable.contracts.workspace import no_contract
+
     own = {_place(one) for one in workspace.pv}
-    added = [_seen_from(workspace.root, one) for one in files if _place(one) not in own]
+    added = [_seen_from(workspace.root, one) for one in named.theirs if _place(one) not in own]
     faults = [fault for file in added for fault in file.diagnostics]
+    faults += [no_contract(_path_from(workspace.root, os.path.realpath(one))) for one in named.passed_over]
     return replace(workspace, pv=(*workspace.pv, *added), diagnostics=(*faults, *workspace.diagnostics))
 
 
 def _seen_from(root: Path, file: PvFile) -> PvFile:
     """The file with its path relative to ``root``, as reports want it; one outside of the repository stays absolute."""
+    path = _path_from(root, _place(file))
+    return file._replace(path=path, diagnostics=tuple(one.moved(path) for one in file.diagnostics))
+
+
+def _path_from(root: Path, real: str) -> str:
     from falsifiable.report.formats.report import top_of_repository
 
-    place = Path(_place(file))
+    place = Path(real)
     if not place.is_relative_to(top_of_repository(root) or root.resolve()):
-        path = place.as_posix()
-    else:
-        path = Path(os.path.relpath(place, root.resolve())).as_posix()
-    return file._replace(path=path, diagnostics=tuple(one.moved(path) for one in file.diagnostics))
+        return place.as_posix()
+    return Path(os.path.relpath(place, root.resolve())).as_posix()
 
 
 def summary(files: Sequence[PvFile]) -> str:

@@ -11,10 +11,9 @@ import click
 
 from falsifiable.cli import Failure
 from falsifiable.cli.exit_codes import ExitCode
+from falsifiable.contracts.places import YAML_SUFFIXES
 from falsifiable.report.formats import FORMATS, begins_like_a_report
 
-ENDINGS_OF_INPUTS = (".yaml", ".yml")
-"""How the names of contracts and bindings end; no report is written as YAML."""
 _BEGINNING_BYTES = 256
 _ANOTHER = "name another file after --output"
 
@@ -80,7 +79,7 @@ def _file_and_format(asked: str, before: Mapping[Path, str]) -> tuple[Path, str]
         raise click.BadParameter(f"no format {form!r}; {suggestion(form, FORMATS, 'formats')}")
     if Path(name) in before:
         raise click.BadParameter(f"{name} is named twice; each report needs a file of its own")
-    if name.lower().endswith(ENDINGS_OF_INPUTS):
+    if name.lower().endswith(YAML_SUFFIXES):
         raise click.BadParameter(f"{name} is named like a contract, and no report is YAML; {_ANOTHER}")
     return Path(name), form
 

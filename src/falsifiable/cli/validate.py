@@ -23,7 +23,7 @@ from falsifiable.cli.common import (
 from falsifiable.cli.exit_codes import ExitCode, combined
 from falsifiable.cli.fleet import Where, executor_options, many_option, validate_fleet
 from falsifiable.cli.outputs import Outputs
-from falsifiable.cli.pv import code_of_pv, named_pv, only_pv, summary, tell_passed_over, tell_pv, with_pv
+from falsifiable.cli.pv import Named, code_of_pv, named_pv, only_pv, summary, tell_passed_over, tell_pv, with_named
 from falsifiable.cli.report_options import report_options
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def command(
 ) -> int:
     """Check all contracts (or those named), and run every falsifier whose artifacts are bound.
 
-    CONTRACT is a name, a file, or a folder, which stands for all below it that are not hidden. A file in the dialect
-    of pv (.yaml or .yml) is checked as it stands, wherever it lies: by pv's own rules, and for what pv misses.
+    CONTRACT is a name, a file, or a folder, which stands for all below it that are not hidden; links to folders are not
+    followed. A file in the dialect of pv (.yaml or .yml) is checked as it stands, wherever it lies: by pv's own rules,
+    and for what pv misses.
 
     Roles are bound by artifacts.yaml, by --run and by --artifact, the last winning. A verdict already reached on the
     same bytes with the same code is not computed again. Only the cache is written to, and what --output names: a
@@ -81,19 +82,20 @@ def command(
     judging = _options_that_judge(asked, many, where, record=record)
     if no_run:
         _refuse(judging, "--no-run runs nothing")
-    theirs, others, passed_over = named_pv(asked.contracts, asked.root)
-    tell_passed_over(passed_over)
+    named = named_pv(asked.contracts, asked.root)
+    theirs, others = named.theirs, named.others
+    tell_passed_over(named)
     if theirs and not (others and all(one.valid for one in theirs)):
         if not others:
             _refuse(judging, NO_CLAIM)
         if reports.for_a_person:
             tell_pv(theirs)
-        return reports.unrun(with_pv(only_pv(), theirs), pv=theirs)
+        return reports.unrun(with_named(only_pv(), named), pv=theirs)
     asked = replace(asked, contracts=others)
-    workspace, catalogue = _opened(asked, reports)
+    workspace, catalogue = _opened(asked, reports, named)
     if theirs and reports.for_a_person:
         tell_pv(theirs, told=workspace.pv)
-    workspace = with_pv(workspace, theirs)
+    workspace = with_named(workspace, named)
     pv = theirs if others else workspace.pv
     if pv and not others:
         click.echo(summary(pv), err=True)
@@ -130,12 +132,12 @@ def _refuse(options: Sequence[str], why: str) -> None:
         raise click.UsageError(f"{why}; leave out {', '.join(options)}")
 
 
-def _opened(asked: Asked, reports: Outputs) -> tuple[Workspace, Catalogue]:
+def _opened(asked: Asked, reports: Outputs, named: Named) -> tuple[Workspace, Catalogue]:
     """The workspace and the checks; where the contracts cannot be used, every report says why."""
     try:
         return open_workspace(asked.root)
     except InvalidContracts as error:
-        reports.unrun(error.workspace)
+        reports.unrun(with_named(error.workspace, named))
         raise
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 ARTIFACTS_FILE = "artifacts.yaml"
 CONTRACTS_FOLDER = "contracts"
 CONTRACT_SUFFIX = ".yaml"
+YAML_SUFFIXES = (CONTRACT_SUFFIX, ".yml")
+"""How the names of YAML files end, compared in lower case."""
 
 
 def find_root(start: Path) -> Path:
@@ -33,6 +35,16 @@ def contract_paths(folder: Path) -> list[Path]:
     found = [*_contracts(folder, kept_if_closed(closed)), *closed]
     by_parts = sorted(one.split(os.sep) for one in found)  # noqa: PTH206 - texts, see below
     return [Path(os.sep.join(one)) for one in by_parts]  # noqa: PTH118
+
+
+def misnamed_paths(folder: Path) -> list[Path]:
+    """Every YAML file in and below ``folder`` that is no contract because of how its name ends, by path."""
+    return sorted(
+        Path(parent, one)
+        for parent, _, files in os.walk(folder)
+        for one in files
+        if one.lower().endswith(YAML_SUFFIXES) and not one.endswith(CONTRACT_SUFFIX)
+    )
 
 
 def kept_if_closed(kept: list[str]) -> Callable[[OSError], None]:

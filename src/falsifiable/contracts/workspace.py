@@ -14,7 +14,7 @@ from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, SHORTER, ContractLimits
 from falsifiable.contracts.model import ArtifactDeclaration, Contract, Kind
 from falsifiable.contracts.nodes import ScalarNode
-from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACTS_FOLDER, contract_paths
+from falsifiable.contracts.places import ARTIFACTS_FILE, CONTRACTS_FOLDER, contract_paths, misnamed_paths
 from falsifiable.contracts.pv.check import check_pv
 from falsifiable.contracts.pv.dialect import speaks_pv
 from falsifiable.contracts.pv.file import PvFile
@@ -96,7 +96,7 @@ def load_workspace(
     """
     own = contracts_folder or root / CONTRACTS_FOLDER
     paths = contract_paths(own)
-    shipped = contracts_folder is None and not paths and not any(own.rglob("*.yml"))
+    shipped = contracts_folder is None and not paths and not misnamed_paths(own)
     folder = shipped_contracts() if shipped else own
     read, theirs = _read(contract_paths(folder) if shipped else paths, root, limits)
     files = check_contracts(read, signatures, limits=limits)
@@ -135,11 +135,19 @@ def _shown(path: Path, root: Path) -> str:
 def _passed_over(folder: Path, root: Path) -> list[Diagnostic]:
     """A warning for each file that someone may believe to be read."""
     found: list[Diagnostic] = []
-    for path in sorted(folder.rglob("*.yml")):
+    for path in misnamed_paths(folder):
         faults = Faults(_shown(path, root))
-        faults.add("CONTRACT-FILE-SUFFIX", Position(), "a .yml file is not read", f"rename it to {path.stem}.yaml")
+        said = f"a {path.suffix} file is not read"
+        faults.add("CONTRACT-FILE-SUFFIX", Position(), said, f"rename it to {path.stem}.yaml")
         found += faults.sorted()
     return found
+
+
+def no_contract(path: str) -> Diagnostic:
+    """The warning that a file of a folder that was named is passed over."""
+    faults = Faults(path)
+    faults.add("CONTRACT-FILE-NEITHER", Position(), "written neither for contract nor for pv, and passed over")
+    return faults.sorted()[0]
 
 
 def _declared(files: tuple[ContractFile, ...]) -> dict[str, dict[str, Kind]]:

@@ -9,8 +9,9 @@ from falsifiable.contracts.cycles import cycles
 from falsifiable.contracts.diagnostics import quoted, suggestion
 from falsifiable.contracts.faults import Faults
 from falsifiable.contracts.limits import DEFAULT_LIMITS, ContractLimits
+from falsifiable.contracts.places import YAML_SUFFIXES
 from falsifiable.contracts.pv.doubts import Workplace
-from falsifiable.contracts.pv.file import SUFFIXES, PvFile
+from falsifiable.contracts.pv.file import PvFile
 from falsifiable.contracts.pv.lint import place_of
 
 _MOST_COMPARED = 100
@@ -80,4 +81,4 @@ def _lies_beside(file: PvFile, name: str) -> bool:
     """Whether the folder of ``file`` holds a contract of this name, which was not asked for."""
     if file.source is None or "/" in name:
         return False
-    return any((file.source.parent / f"{name}{suffix}").is_file() for suffix in SUFFIXES)
+    return any((file.source.parent / f"{name}{suffix}").is_file() for suffix in YAML_SUFFIXES)

@@ -7,15 +7,10 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from falsifiable.contracts.diagnostics import Diagnostic
-from falsifiable.contracts.places import CONTRACT_SUFFIX
 from falsifiable.contracts.pv.lint import Lint
 
 if TYPE_CHECKING:
     from falsifiable.contracts.pv.parts import Part
-
-
-SUFFIXES = (CONTRACT_SUFFIX, ".yml")
-"""How the names of contracts of ``pv`` end."""
 
 
 class PvFile(NamedTuple):

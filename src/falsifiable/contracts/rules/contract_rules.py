@@ -205,4 +205,13 @@ CONTRACT_RULES = (
         "Rename it to end in .yaml.",
         severity="warning",
     ),
+    Rule(
+        "CONTRACT-FILE-NEITHER",
+        "a YAML file that is no contract",
+        "A folder was named, and this file in it is written neither for contract nor for pv. It is passed over.",
+        "(contract validate ., where mkdocs.yml lies beside contracts/)",
+        "(contract validate contracts)",
+        "If it should be a contract, begin it with contract:; else name the folder of the contracts alone.",
+        severity="warning",
+    ),
 )
