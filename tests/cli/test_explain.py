@@ -144,7 +144,7 @@ def test_list_and_page_can_be_read_by_a_program(contract):
     assert page == {
         "id": "3",
         "section": "Exit codes",
-        "text": "Exit code 3\n\nNothing was examined, or with --strict something stayed inconclusive.",
+        "text": "Exit code 3\n\nNothing was examined, or with --strict something stayed inconclusive or was only read.",
     }
 
 

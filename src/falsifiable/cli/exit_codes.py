@@ -22,7 +22,7 @@ MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.HELD: "Everything asked held. What could not be asked is listed as inconclusive; --strict makes it count.",
     ExitCode.FALSIFIED: "Something is falsified. For record --check and gate: what is committed is out of date.",
     ExitCode.COULD_NOT_RUN: "Something could not be run: a crash, a time-out, an unreadable artifact.",
-    ExitCode.NOTHING_EXAMINED: "Nothing was examined, or with --strict something stayed inconclusive.",
+    ExitCode.NOTHING_EXAMINED: "Nothing was examined, or with --strict something stayed inconclusive or was only read.",
     ExitCode.INVALID: "Wrong usage, or a contract that is not valid. Nothing was run.",
     ExitCode.GATE_REFUSED: "The gate refused: a status or percentage moved without current evidence.",
     ExitCode.INTERRUPTED: "Interrupted. What had finished is kept; the rest was not run.",
