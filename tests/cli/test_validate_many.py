@@ -250,25 +250,26 @@ def test_a_manifest_lists_urls_too_and_an_item_is_not_called_by_their_secrets(ru
         validation_fleet.items_of("fleet.json", workspace, workspace.contracts)
 
 
-def test_what_is_planned_is_told_of_all_waves_together_and_that_it_is_over_at_the_end(runs, monkeypatch):
-    monkeypatch.setattr(validation_fleet, "WAVE", 1)
+def told_of_many(runs: Path) -> tuple[list[validation_fleet.Item], list[Event]]:
+    """All fine-tuned models, validated, and what happened meanwhile."""
     catalogue = load_catalogue()
     workspace = load_workspace(runs, catalogue.signatures)
     items = validation_fleet.items_of("model=runs/*/finetuned", workspace, workspace.contracts)
     heard: list[Event] = []
     kept = Cache(runs / "cache")
     list(validation_fleet.validate_many(workspace, catalogue, items, listeners=[heard.append], cache=kept))
+    return list(items), heard
+
+
+def test_what_is_planned_is_told_of_all_waves_together_and_that_it_is_over_at_the_end(runs, monkeypatch):
+    monkeypatch.setattr(validation_fleet, "WAVE", 1)
+    _, heard = told_of_many(runs)
     assert [one for one in heard if isinstance(one, Planned)] == [Planned(2, 0, later=2), Planned(2, 0)]
     assert heard[-1] == Finished(())
 
 
 def test_what_happens_says_of_which_item(runs):
-    catalogue = load_catalogue()
-    workspace = load_workspace(runs, catalogue.signatures)
-    items = validation_fleet.items_of("model=runs/*/finetuned", workspace, workspace.contracts)
-    heard: list[Event] = []
-    kept = Cache(runs / "cache")
-    list(validation_fleet.validate_many(workspace, catalogue, items, listeners=[heard.append], cache=kept))
+    items, heard = told_of_many(runs)
     assert {one.item for one in heard if isinstance(one, Started)} <= {one.name for one in items}
     assert "" not in {one.item for one in heard if isinstance(one, Started | Judged)}
     judged = [(one.item, one.judgement.falsifier) for one in heard if isinstance(one, Judged)]

@@ -221,7 +221,7 @@ def prepare(config: pytest.Config) -> None:
 
 
 def _add_contracts(config: pytest.Config, root: Path, asked: str) -> None:
-    folder = root / "contracts"
+    folder = root / CONTRACTS_FOLDER
     if not has_contracts(root):
         raise pytest.UsageError(
             f"{asked}: there is no folder contracts/ with a .yaml file in {root} or above it; "

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 
 import falsifiable
 from falsifiable.falsifier import Measurement, Verdict
-from falsifiable.report.formats import FORMATS, rendered
+from falsifiable.report.formats import FORMATS, markdown, rendered
 from falsifiable.report.formats.report import MARKS, Report, folder_in_repository, mark_of
 from falsifiable.report.report_schema import report_schema
 from falsifiable.validation.results import BoundArtifact, Challenge, Judgement
@@ -187,6 +187,13 @@ def test_no_number_of_warnings_crowds_out_a_claim_that_fell():
     assert text.index(FALSIFIED.falsifier) < text.index("### Warnings about files")
     shown = text.count(f"`{WARNING.rule}`")
     assert f"{9000 - shown} rows did not fit" in text
+
+
+def test_the_head_of_a_table_is_no_row_that_did_not_fit(monkeypatch):
+    monkeypatch.setattr(markdown, "MOST_BYTES", 0)
+    text = rendered(report_of(FALSIFIED), "markdown")
+    assert text.count("\n1 row did not fit; see the JSON report.") == 2  # of what fell, and of all claims
+    assert "| Claim |" not in text
 
 
 def test_a_workspace_whose_name_is_no_text_has_an_address_in_every_format():
